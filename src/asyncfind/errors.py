@@ -1,0 +1,192 @@
+"""What can go wrong, and what the user can do about it.
+
+Three branches: `InvalidRequest` (nothing was sent), `PeerError` (one peer; the others go on) and
+`LocalProtocolError` (our own bug). Code decides on types and attributes, never on message text.
+"""
+
+from enum import StrEnum
+
+__all__ = [
+    "AssociationAborted",
+    "AssociationLost",
+    "AssociationRejected",
+    "AsyncfindError",
+    "ConnectFailed",
+    "FindFailed",
+    "InvalidRequest",
+    "Kind",
+    "LimitExceeded",
+    "LocalProtocolError",
+    "MalformedIdentifier",
+    "MalformedMessage",
+    "MalformedPDU",
+    "NoPresentationContext",
+    "OutputFailed",
+    "PeerError",
+    "PeerTimeout",
+    "ProtocolViolation",
+    "UnknownHost",
+]
+
+
+class Kind(StrEnum):
+    """What failed, in one word; the detail behind a verdict."""
+
+    DNS = "dns"
+    CONNECT = "connect"
+    TLS = "tls"
+    REJECTED = "rejected"
+    NO_CONTEXT = "no-context"
+    ABORTED = "aborted"
+    LOST = "lost"
+    TIMEOUT = "timeout"
+    PROTOCOL = "protocol"
+    DECODE = "decode"
+    LIMIT = "limit"
+    STATUS = "status"
+    OUTPUT = "output"
+    LOCAL = "local"
+    CANCELLED = "cancelled"
+
+
+class AsyncfindError(Exception):
+    """The root of every error that asyncfind raises on purpose.
+
+    Args:
+        text: one line, what was seen; already safe for a terminal.
+        hint: one sentence, what the user can do; empty where there is nothing to say.
+    """
+
+    def __init__(self, text: str, hint: str = "") -> None:
+        super().__init__(text)
+        self.text = text
+        self.hint = hint
+
+
+class InvalidRequest(AsyncfindError):
+    """The command line, a file or a key cannot be used; nothing was sent."""
+
+
+class OutputFailed(AsyncfindError):
+    """Our own output could not be written (full disk, closed file)."""
+
+
+class LocalProtocolError(AsyncfindError):
+    """We used our own protocol code wrongly: a bug of asyncfind."""
+
+
+class PeerError(AsyncfindError):
+    """One peer's trouble; work on other peers goes on."""
+
+    kind: Kind = Kind.PROTOCOL
+    retryable: bool = False
+
+
+class UnknownHost(PeerError):
+    """The host name could not be resolved."""
+
+    kind = Kind.DNS
+
+
+class ConnectFailed(PeerError):
+    """No TCP connection: refused, unreachable or not in time."""
+
+    kind = Kind.CONNECT
+    retryable = True
+
+
+class AssociationRejected(PeerError):
+    """The peer answered A-ASSOCIATE-RJ (PS3.8 Section 9.3.4).
+
+    Args:
+        result, source, reason: the codes of Table 9-21.
+        busy: the peer has no room now; the same request may succeed later.
+    """
+
+    kind = Kind.REJECTED
+
+    def __init__(
+        self, text: str, hint: str = "", *, result: int, source: int, reason: int, busy: bool
+    ) -> None:
+        super().__init__(text, hint)
+        self.result = result
+        self.source = source
+        self.reason = reason
+        self.retryable = busy
+
+
+class NoPresentationContext(PeerError):
+    """The peer accepted the association but not the SOP class that the query needs."""
+
+    kind = Kind.NO_CONTEXT
+
+
+class AssociationAborted(PeerError):
+    """A-ABORT from the peer (PS3.8 Section 9.3.8), or a release in the middle of a query."""
+
+    kind = Kind.ABORTED
+    retryable = True
+
+
+class AssociationLost(PeerError):
+    """The TCP connection ended without release or abort."""
+
+    kind = Kind.LOST
+    retryable = True
+
+
+class PeerTimeout(PeerError):
+    """The peer did not answer before a deadline.
+
+    Args:
+        phase: the clock that ran out: `associate`, `send`, `response`, `message` or `release`.
+        seconds: its length.
+    """
+
+    kind = Kind.TIMEOUT
+    retryable = True
+
+    def __init__(self, text: str, hint: str = "", *, phase: str, seconds: float) -> None:
+        super().__init__(text, hint)
+        self.phase = phase
+        self.seconds = seconds
+
+
+class ProtocolViolation(PeerError):
+    """The peer broke PS3.7 or PS3.8; we aborted the association."""
+
+    kind = Kind.PROTOCOL
+
+
+class MalformedPDU(ProtocolViolation):
+    """Bytes that are no PDU of PS3.8 Section 9.3."""
+
+
+class MalformedMessage(ProtocolViolation):
+    """Presentation data values that are no DIMSE message of PS3.7."""
+
+
+class MalformedIdentifier(PeerError):
+    """An identifier that cannot be decoded in its transfer syntax (PS3.5 Section 7)."""
+
+    kind = Kind.DECODE
+
+
+class LimitExceeded(PeerError):
+    """The peer exceeded one of our limits; the text names the option that raises it."""
+
+    kind = Kind.LIMIT
+
+
+class FindFailed(PeerError):
+    """The final response's status is no success (PS3.4 Section C.4.1.1.4).
+
+    Args:
+        status: as received.
+    """
+
+    kind = Kind.STATUS
+
+    def __init__(self, text: str, hint: str = "", *, status: int) -> None:
+        super().__init__(text, hint)
+        self.status = status

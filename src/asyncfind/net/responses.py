@@ -1,0 +1,292 @@
+"""The answers to one C-FIND-RQ (PS3.4 Section C.4.1, PS3.7 Section 9.1.2), as they come."""
+
+import time
+from collections import deque
+from collections.abc import AsyncIterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Self
+
+import anyio
+from asyncfind.dimse.command import CancelRQ, FindRQ, FindRSP
+from asyncfind.dimse.message import Message
+from asyncfind.dimse.status import Category, describe
+from asyncfind.query.writer import write_item
+
+from asyncfind.errors import FindFailed, PeerError, PeerTimeout
+from asyncfind.records import Find, Match
+
+if TYPE_CHECKING:
+    from asyncfind.net.association import Association
+
+__all__ = ["Responses"]
+
+_CANCELLED: Final = 0xFE00
+
+
+class Responses(AsyncIterator[Match]):
+    """Streams the matches of one query; leaving early sends C-CANCEL-RQ.
+
+    Iterate over single matches, or call `batch` for all that have come at once.
+
+    Attributes:
+        find: what the matches refer to.
+        status: the final status; None until it has come.
+        comment: the final response's Error Comment, as bytes.
+        offending: the final response's Offending Elements, as tags.
+        number: matches so far.
+        cancelled: C-CANCEL-RQ was sent.
+        limited: it was sent because of `Limits.max_responses`.
+        notes: oddities that changed nothing, in words.
+        sent: monotonic instant at which C-FIND-RQ was handed to the kernel; None before.
+    """
+
+    def __init__(
+        self,
+        association: "Association",
+        find: Find,
+        *,
+        cancel_after: int | None,
+        deflate_level: int,
+    ) -> None:
+        self.find = find
+        self.status: int | None = None
+        self.comment = b""
+        self.offending: tuple[int, ...] = ()
+        self.number = 0
+        self.cancelled = False
+        self.limited = False
+        self.notes: list[str] = []
+        self.sent: float | None = None
+        self._association = association
+        self._cancel_after = cancel_after
+        self._deflate_level = deflate_level
+        self._context_id = 0
+        self._transfer_syntax = ""
+        self._message_id = 0
+        self._left: float | None = None
+        self._in_message = False
+        self._ready: deque[Match] = deque()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Match:
+        """The next match.
+
+        Raises:
+            FindFailed: the final status is a failure; matches that came were given before.
+            PeerError: the association ended or a deadline passed.
+        """
+        if not self._ready:
+            self._ready.extend(await self.batch())
+        if self._ready:
+            return self._ready.popleft()
+        assert self.status is not None
+        if not (self.cancelled and self.status == _CANCELLED) and not self.is_success:
+            raise self.failure()
+        raise StopAsyncIteration
+
+    @property
+    def is_success(self) -> bool:
+        """The final status is a success of this SOP class."""
+        return self.status is not None and (
+            describe(self.status, self.find.query.model.uid).category is Category.SUCCESS
+        )
+
+    def failure(self) -> FindFailed:
+        """The final status, which is no success, as an error in words."""
+        assert self.status is not None
+        status = describe(self.status, self.find.query.model.uid)
+        text = f"status {self.status:04X}: {status.meaning}"
+        if self.comment:
+            text += f"; comment: {_words(self.comment)}"
+        if self.offending:
+            text += f"; offending elements: {', '.join(map(_tag_words, self.offending))}"
+        return FindFailed(text, status.advice, status=self.status)
+
+    async def start(self) -> None:
+        """Send C-FIND-RQ, unless that was done.
+
+        Raises:
+            NoPresentationContext: the peer did not accept the model; nothing was sent.
+            PeerError: the association is gone.
+        """
+        if self.sent is not None:
+            return
+        association = self._association
+        query = self.find.query
+        self._context_id, syntax = association.context_of(query.model.uid)
+        self._transfer_syntax = syntax.uid
+        identifier = write_item(query.identifier, syntax, deflate_level=self._deflate_level)
+        await association.begin(self)
+        self._message_id = association.next_message_id()
+        rq = FindRQ(message_id=self._message_id, sop_class=query.model.uid)
+        await association.send(self._context_id, rq, identifier)
+        self.sent = time.monotonic()
+        self._left = association.timeouts.response
+
+    async def batch(self) -> list[Match]:
+        """Return the matches that have come, waiting for at least one; empty after the last.
+
+        Raises:
+            PeerError: the association ended or a deadline passed; it is then of no further use.
+        """
+        await self.start()
+        while self.status is None:
+            messages = self._association.take_messages()
+            if not messages:
+                await self._wait()
+                continue
+            self._left = self._answer_timeout
+            self._in_message = False
+            if matches := await self._accept(messages):
+                return matches
+        return []
+
+    async def cancel(self) -> None:
+        """Send C-CANCEL-RQ (PS3.7 Section 9.3.2.3), once; matches may still follow."""
+        if self.cancelled or self.status is not None or self.sent is None:
+            return
+        self.cancelled = True
+        self._left = self._association.timeouts.cancel
+        await self._association.send(self._context_id, CancelRQ(self._message_id), None)
+
+    async def aclose(self) -> None:
+        """End the query: cancel it, drain what still comes, within the cancel deadline.
+
+        An association whose peer does not end the query in time is aborted.
+        """
+        association = self._association
+        if self.sent is None or self.status is not None:
+            return
+        with anyio.CancelScope(shield=True):
+            try:
+                if association.trouble is None:
+                    await self.cancel()
+                    with anyio.move_on_after(association.timeouts.cancel):
+                        while await self.batch():
+                            pass
+            except PeerError:
+                pass  # it is gone: there is nothing left to end
+            if self.status is None:
+                await association.abort()
+                association.end()
+
+    @property
+    def _answer_timeout(self) -> float | None:
+        timeouts = self._association.timeouts
+        return timeouts.cancel if self.cancelled else timeouts.response
+
+    async def _wait(self) -> None:
+        """Wait for bytes; the clock runs only here, so our own slowness is never the peer's."""
+        association = self._association
+        started = time.monotonic()
+        deadline = None if self._left is None else started + self._left
+        came = await association.pump(deadline)
+        if not came:
+            raise self._too_late()
+        if self._left is not None:
+            self._left -= time.monotonic() - started
+        if association.in_message and not self._in_message:
+            self._in_message = True
+            self._left = association.timeouts.message
+
+    def _too_late(self) -> PeerTimeout:
+        timeouts = self._association.timeouts
+        if self._in_message:
+            phase, seconds, what = "message", timeouts.message, "the rest of a response"
+        elif self.cancelled:
+            phase, seconds, what = "cancel", timeouts.cancel, "an answer to C-CANCEL"
+        else:
+            phase, seconds = "response", timeouts.response
+            what = "a further response" if self.number else "a response"
+        return PeerTimeout(
+            f"no sign of {what} within {seconds:g} s ({self.number} matches so far)",
+            "The archive may be slow or stuck; -td allows more time.",
+            phase=phase,
+            seconds=seconds or 0.0,
+        )
+
+    async def _accept(self, messages: list[Message]) -> list[Match]:
+        """Turn messages into matches; the last one may end the query."""
+        matches: list[Match] = []
+        context_id, message_id = self._context_id, self._message_id
+        find, syntax = self.find, self._transfer_syntax
+        number = self.number
+        limit = self._association.limits.max_responses
+        for index, (context, command, identifier) in enumerate(messages):
+            if (
+                context != context_id
+                or not isinstance(command, FindRSP)
+                or command.message_id != message_id
+            ):
+                self.number = number
+                await self._association.violated("a message that is no answer to our C-FIND")
+                break
+            if command.unusual:
+                self._note(*command.unusual)
+            status = command.status
+            if status != 0xFF00 and status != 0xFF01:
+                self.number = number
+                await self._end(command, identifier, messages[index + 1 :])
+                break
+            if identifier is None:
+                self._note(f"a pending response ({status:04X}) without identifier")
+                continue
+            if number >= limit:
+                self.number = number
+                await self._cut()
+                continue
+            number += 1
+            matches.append(Match(find, number, status, identifier, syntax))
+            if number == self._cancel_after:
+                self.number = number
+                await self.cancel()
+        self.number = number
+        return matches
+
+    async def _cut(self) -> None:
+        if not self.limited:
+            self.limited = True
+            await self.cancel()
+
+    async def _end(self, command: FindRSP, identifier: bytes | None, rest: list[Message]) -> None:
+        self.status = command.status
+        self.comment = command.comment
+        self.offending = command.offending
+        self._association.end()
+        if identifier is not None:
+            self._note("the final response carries an identifier; it was dropped")
+        if rest:
+            await self._association.violated("a response after the final one")
+
+    def _note(self, *notes: str) -> None:
+        self.notes += [note for note in notes if note not in self.notes]
+
+
+def _words(comment: bytes) -> str:
+    from asyncfind.query.charset import decode_text
+
+    from asyncfind.safe import safe
+
+    return safe(decode_text(comment.strip(b" \0"), ())[0], 64)
+
+
+def _tag_words(tag: int) -> str:
+    from asyncfind.query.dictionary import keyword_of
+
+    number = f"({tag >> 16:04x},{tag & 0xFFFF:04x})"
+    keyword = keyword_of(tag)
+    return f"{keyword} {number}" if keyword else number

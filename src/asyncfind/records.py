@@ -1,0 +1,195 @@
+"""What happened, frozen: the words that travel up from the scheduler to the renderers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from typing import NamedTuple
+
+from asyncfind.errors import Kind
+from asyncfind.plan import Peer, Query
+
+__all__ = [
+    "Associated",
+    "Echoed",
+    "ExitCode",
+    "Find",
+    "FindDone",
+    "FindStarted",
+    "Match",
+    "Note",
+    "PeerFailed",
+    "Record",
+    "Summary",
+    "Verdict",
+]
+
+
+class ExitCode(IntEnum):
+    """Exit codes of the native commands; a contract."""
+
+    COMPLETE = 0
+    USAGE = 1
+    NO_ASSOCIATION = 2
+    INCOMPLETE = 4
+    THRESHOLD = 5
+    SATURATED = 6
+    INTERRUPTED = 130
+    CLOSED_PIPE = 141
+
+
+class Verdict(StrEnum):
+    """How a query ended. Complete is earned, never assumed."""
+
+    COMPLETE = "complete"
+    """Final status 0000, every response read; or stopped at the user's own --cancel."""
+    CUT = "cut"
+    """The peer ended it (FE00) without being asked to, or our response limit did."""
+    CANCELLED = "cancelled"
+    """The user's --cancel, or an interruption."""
+    REFUSED = "refused"
+    """A final status that is a failure."""
+    ABORTED = "aborted"
+    """A-ABORT, a release in the middle, or a lost connection."""
+    TIMEOUT = "timeout"
+    """A deadline passed with the query open."""
+    PROTOCOL = "protocol"
+    """The peer broke the protocol."""
+    LIMIT = "limit"
+    """The peer exceeded a limit of ours."""
+    UNDECODABLE = "undecodable"
+    """Final status 0000, but some identifier could not be decoded; it is kept as bytes."""
+    UNREACHED = "unreached"
+    """No association: the query was never sent."""
+    SKIPPED = "skipped"
+    """Never sent, though the peer could be reached: interrupted before its turn."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Find:
+    """One query at one peer, one time: what matches belong to. Compared by identity.
+
+    Args:
+        repeat: 1 to --repeat.
+        ordinal: place in the plan, from 0.
+    """
+
+    peer: Peer
+    query: Query
+    repeat: int
+    ordinal: int
+
+
+class FindStarted(NamedTuple):
+    """C-FIND-RQ was handed to the transport."""
+
+    find: Find
+
+
+class Match(NamedTuple):
+    """One pending response (PS3.4 Section C.4.1.1.4), identifier undecoded.
+
+    Args:
+        number: from 1, within its query.
+        status: 0xFF00 or 0xFF01.
+        identifier: bytes as received (deflated ones are still deflated).
+        transfer_syntax: UID.
+    """
+
+    find: Find
+    number: int
+    status: int
+    identifier: bytes
+    transfer_syntax: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindDone:
+    """A query ended; exactly one for each `Find`.
+
+    Args:
+        status: the final status; None where no final response came.
+        matches: responses received and passed on.
+        seconds: from C-FIND-RQ to the end; 0.0 where nothing was sent.
+        error: why it is not complete, in words that are safe for a terminal; empty when complete.
+        hint: what the user can do; may be empty.
+        kind: what failed; None when complete.
+        scheduled, started, ended: instants in seconds on the monotonic clock; `started` is None
+            where nothing was sent.
+    """
+
+    find: Find
+    verdict: Verdict
+    status: int | None
+    matches: int
+    seconds: float
+    error: str = ""
+    hint: str = ""
+    kind: Kind | None = None
+    scheduled: float = 0.0
+    started: float | None = None
+    ended: float = 0.0
+
+
+class Associated(NamedTuple):
+    """An association was accepted; `open_now` counts the peer's associations, this one included."""
+
+    peer: Peer
+    open_now: int
+
+
+class PeerFailed(NamedTuple):
+    """No association with this peer; each of its queries gets a `FindDone` besides."""
+
+    peer: Peer
+    kind: Kind
+    error: str
+    hint: str
+
+
+class Note(NamedTuple):
+    """What the user should know that is neither a row nor a failure; safe for a terminal.
+
+    Args:
+        warning: False for what only --verbose shows.
+    """
+
+    peer: Peer
+    text: str
+    warning: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Echoed:
+    """Result of one C-ECHO (PS3.7 Section 9.1.5); times in seconds, None for what was not reached."""
+
+    peer: Peer
+    status: int | None
+    connect: float | None = None
+    associate: float | None = None
+    echo: float | None = None
+    error: str = ""
+    hint: str = ""
+    kind: Kind | None = None
+    implementation: str = ""
+
+
+Record = FindStarted | Match | FindDone | Associated | PeerFailed | Note
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """The end of a run.
+
+    Args:
+        verdicts: how many queries ended in each verdict; only those that occurred.
+        failed: every `FindDone` that is not complete.
+    """
+
+    exit: ExitCode
+    peers: int
+    reached: int
+    queries: int
+    matches: int
+    seconds: float
+    verdicts: dict[Verdict, int] = field(default_factory=dict)
+    failed: Sequence[FindDone] = ()

@@ -1,0 +1,280 @@
+"""Many peers at once, each over a few associations, as one bounded stream of records."""
+
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Final
+
+import anyio
+from anyio.abc import TaskGroup
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+
+from asyncfind.errors import AssociationRejected, Kind, PeerError
+from asyncfind.net.association import Association, associate
+from asyncfind.net.responses import Responses
+from asyncfind.plan import Peer, Plan
+from asyncfind.records import (
+    Associated,
+    Find,
+    FindStarted,
+    Note,
+    PeerFailed,
+    Record,
+    Verdict,
+)
+from asyncfind.run.outcome import conclude, unsent
+
+__all__ = ["Batch", "run", "stream"]
+
+Batch = list[Record]
+
+_GIVE_UP_AFTER: Final = 5
+"""Associations of one peer that fail in a row before its remaining queries are skipped."""
+_PAUSE: Final = 0.1
+"""Seconds before the first new association after one failed; doubles with each failure."""
+_REPORTED_AT_ONCE: Final = 500
+_BATCHES_AHEAD: Final = 8
+"""Batches (of up to 256 KiB received) that wait for their reader; then sockets are not read."""
+
+
+@asynccontextmanager
+async def stream(plan: Plan) -> AsyncIterator[AsyncIterator[Record]]:
+    """Run `plan` and stream its records; leaving the block early cancels what is under way.
+
+    Example:
+        async with stream(plan) as records:
+            async for record in records:
+                ...
+    """
+    send, receive = anyio.create_memory_object_stream[Batch](_BATCHES_AHEAD)
+    async with anyio.create_task_group() as tasks, receive:
+        tasks.start_soon(run, plan, send)
+        yield _flatten(receive)
+        tasks.cancel_scope.cancel()
+
+
+async def _flatten(batches: MemoryObjectReceiveStream[Batch]) -> AsyncIterator[Record]:
+    async for batch in batches:
+        for record in batch:
+            yield record
+
+
+async def run(plan: Plan, records: MemoryObjectSendStream[Batch]) -> None:
+    """Visit every peer of `plan`; one peer's trouble is a record, never the end of the run.
+
+    Every query ends in exactly one `FindDone`, also when the run is cancelled: open queries get
+    C-CANCEL-RQ and a moment to answer, unsent ones are skipped. `records` is closed at the end.
+    """
+    async with records:
+        visits = [_Visit(plan, peer, index, records) for index, peer in enumerate(plan.peers)]
+        try:
+            async with anyio.create_task_group() as tasks:
+                for visit in visits:
+                    tasks.start_soon(visit.run)
+        finally:
+            # Only an interrupted run has anything left here. Its reader may be gone as well.
+            with anyio.CancelScope(shield=True):
+                for visit in visits:
+                    await visit.report_rest(
+                        Verdict.SKIPPED, "interrupted before its turn", "", Kind.CANCELLED
+                    )
+
+
+class _Visit:
+    """All queries of the plan at one peer, over a pool of associations.
+
+    The pool grows to `Plan.associations` once the peer has accepted the first one, and shrinks
+    when it grants no more: the queries go on over what it granted.
+    """
+
+    def __init__(
+        self, plan: Plan, peer: Peer, index: int, records: MemoryObjectSendStream[Batch]
+    ) -> None:
+        self._plan = plan
+        self._peer = peer
+        self._records = records
+        self._scheduled = time.monotonic()
+        self._finds = _finds(plan, peer, index)
+        self._again: deque[Find] = deque()
+        self._untaken = len(plan.queries) * plan.repeat
+        self._lanes = 0
+        self._open = 0
+        self._reached = False
+        self._failures = 0
+        """Associations that failed one after another."""
+        self._opening: set[anyio.CancelScope] = set()
+        self._last_error: PeerError | None = None
+        self._reader_gone = False
+
+    async def run(self) -> None:
+        if self._untaken:
+            async with anyio.create_task_group() as tasks:
+                self._add_lane(tasks)
+        error = self._last_error
+        if error is not None and not self._reached:
+            await self._emit(PeerFailed(self._peer, error.kind, error.text, error.hint))
+        if self._untaken and error is not None:
+            if self._failures >= _GIVE_UP_AFTER:
+                await self.report_rest(
+                    Verdict.SKIPPED,
+                    f"given up after {self._failures} associations failed in a row ({error.text})",
+                    error.hint,
+                    error.kind,
+                )
+            else:
+                await self.report_rest(Verdict.UNREACHED, error.text, error.hint, error.kind)
+
+    # Queries.
+
+    def _take(self) -> Find | None:
+        if not self._untaken:
+            return None
+        self._untaken -= 1
+        if not self._untaken:  # associations still being opened would find nothing to do
+            for scope in self._opening:
+                scope.cancel()
+        return self._again.popleft() if self._again else next(self._finds)
+
+    def _put_back(self, find: Find) -> None:
+        self._again.append(find)
+        self._untaken += 1
+
+    async def report_rest(self, verdict: Verdict, error: str, hint: str, kind: Kind) -> None:
+        """Report every query that was not begun."""
+        batch: Batch = []
+        while (find := self._take()) is not None:
+            batch.append(unsent(find, verdict, error, hint, kind, self._scheduled))
+            if len(batch) == _REPORTED_AT_ONCE or not self._untaken:
+                await self._emit(*batch)
+                batch = []
+
+    async def _emit(self, *records: Record) -> None:
+        if not self._reader_gone:
+            try:
+                await self._records.send(list(records))
+            except anyio.BrokenResourceError:
+                self._reader_gone = True
+
+    @property
+    def _goes_on(self) -> bool:
+        return self._untaken > 0 and self._failures < _GIVE_UP_AFTER and not self._reader_gone
+
+    # Lanes: one coroutine each, one association at a time.
+
+    def _add_lane(self, tasks: TaskGroup) -> None:
+        self._lanes += 1
+        tasks.start_soon(self._lane, tasks)
+
+    async def _lane(self, tasks: TaskGroup) -> None:
+        while self._goes_on:
+            scope = anyio.CancelScope()
+            self._opening.add(scope)
+            try:
+                with scope:
+                    async with self._associate() as association:
+                        self._opening.discard(scope)
+                        await self._use(association, tasks)
+                if scope.cancelled_caught:
+                    return
+            except PeerError as exc:
+                if not await self._try_again(exc):
+                    return
+            finally:
+                self._opening.discard(scope)
+
+    def _associate(self) -> AbstractAsyncContextManager[Association]:
+        plan = self._plan
+        return associate(
+            self._peer,
+            [query.model for query in plan.queries],
+            timeouts=plan.timeouts,
+            limits=plan.limits,
+            syntaxes=plan.syntaxes,
+            max_pdu_length=plan.max_pdu_length,
+            abort=plan.abort,
+        )
+
+    async def _try_again(self, error: PeerError) -> bool:
+        """No association: decide whether this lane goes on."""
+        self._last_error = error
+        if self._open:
+            text = f"no further association ({error.text}); going on over {self._open}"
+            await self._emit(Note(self._peer, text, warning=False))
+            return False
+        if not self._reached or not isinstance(error, AssociationRejected) or not error.retryable:
+            return False
+        # It had room for us before: the place that we just lost is perhaps not free yet.
+        self._failures += 1
+        await self._pause()
+        return True
+
+    async def _pause(self) -> None:
+        await anyio.sleep(_PAUSE * 2**self._failures)
+
+    async def _use(self, association: Association, tasks: TaskGroup) -> None:
+        """Ask over one association until nothing is left to ask or it can be used no more."""
+        self._open += 1
+        self._reached = True
+        try:
+            await self._emit(Associated(self._peer, self._open))
+            # The first association was opened alone: a peer that cannot be reached is tried once.
+            while self._lanes < min(self._plan.associations, self._untaken):
+                self._add_lane(tasks)
+            served = 0
+            while association.is_usable and self._goes_on and (find := self._take()) is not None:
+                await self._ask(association, find, served)
+                served += 1
+        finally:
+            self._open -= 1
+        if association.trouble is not None and self._goes_on:
+            await self._pause()
+
+    async def _ask(self, association: Association, find: Find, served: int) -> None:
+        plan = self._plan
+        responses = association.find(
+            find.query,
+            find=find,
+            cancel_after=plan.cancel_after,
+            deflate_level=plan.deflate_level,
+        )
+        try:
+            error = await self._stream(responses)
+        except anyio.get_cancelled_exc_class():
+            with anyio.CancelScope(shield=True):
+                await self._emit(conclude(responses, None, self._scheduled, interrupted=True))
+            raise
+        if error is not None:
+            self._last_error = error
+        if association.trouble is None:
+            self._failures = 0
+        elif served and responses.number == 0 and error is not None and error.retryable:
+            # Some peers close after one C-FIND: it is the association that was used up.
+            self._put_back(find)
+            return
+        elif error is not None:
+            self._failures += 1
+        notes = [Note(self._peer, f"{find.query.label}: {note}") for note in responses.notes]
+        await self._emit(*notes, conclude(responses, error, self._scheduled))
+
+    async def _stream(self, responses: Responses) -> PeerError | None:
+        """Pass a query's matches on as they come; returns what ended it early."""
+        try:
+            async with responses:
+                await self._emit(FindStarted(responses.find))
+                while batch := await responses.batch():
+                    await self._emit(*batch)
+                    if self._reader_gone:
+                        break
+        except PeerError as exc:
+            return exc
+        return None
+
+
+def _finds(plan: Plan, peer: Peer, index: int) -> Iterator[Find]:
+    """As findscu orders them: each query file's repeats in a row, then the next file."""
+    ordinal = index * len(plan.queries) * plan.repeat
+    for query in plan.queries:
+        for repeat in range(1, plan.repeat + 1):
+            yield Find(peer, query, repeat, ordinal)
+            ordinal += 1
