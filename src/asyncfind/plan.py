@@ -1,9 +1,14 @@
 """What a run is to do, frozen: peers, queries, limits, pace, deadlines."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from asyncfind.query.models import Model
+from asyncfind.errors import InvalidRequest
+from asyncfind.query.columns import Column, columns_of, label_of
+from asyncfind.query.element import Item
+from asyncfind.query.keys import build_identifier
+from asyncfind.query.models import Model, model_of
 from asyncfind.query.syntax import (
     EXPLICIT_VR_BIG_ENDIAN,
     EXPLICIT_VR_LITTLE_ENDIAN,
@@ -11,10 +16,7 @@ from asyncfind.query.syntax import (
     TransferSyntax,
 )
 
-from asyncfind.query.columns import Column
-from asyncfind.query.element import Item
-
-__all__ = ["DEFAULT_SYNTAXES", "Limits", "Peer", "Plan", "Query", "Timeouts"]
+__all__ = ["DEFAULT_SYNTAXES", "Limits", "Peer", "Plan", "Query", "Timeouts", "make_query"]
 
 DEFAULT_SYNTAXES: Final[tuple[TransferSyntax, ...]] = (
     EXPLICIT_VR_LITTLE_ENDIAN,
@@ -99,6 +101,31 @@ class Query:
     model: Model
     identifier: Item
     columns: tuple[Column, ...] = ()
+
+
+def make_query(
+    model: str | Model, keys: Sequence[str] = (), *, base: Item | None = None, label: str = ""
+) -> Query:
+    """Make a query of keys in findscu's grammar, `PatientName=A*`, or of a data set and keys.
+
+    Args:
+        model: information model by name (`study`, `patient`, `worklist`, ...) or UID.
+        keys: as behind -k; a key without `=` is returned, not matched.
+        base: the data set that the keys change; it stays as it is.
+        label: what outputs call the query; the keys in short when empty.
+
+    Raises:
+        InvalidRequest: an unknown model or a bad key, or nothing to ask.
+    """
+    identifier = build_identifier(base, keys)
+    if not identifier.elements:
+        raise InvalidRequest("the query is empty", "Add at least one key, e.g. PatientName.")
+    return Query(
+        label=label or label_of(identifier),
+        model=model if isinstance(model, Model) else model_of(model),
+        identifier=identifier,
+        columns=columns_of(identifier, keys),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -160,7 +160,13 @@ class Note(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Echoed:
-    """Result of one C-ECHO (PS3.7 Section 9.1.5); times in seconds, None for what was not reached."""
+    """Result of one C-ECHO (PS3.7 Section 9.1.5).
+
+    Args:
+        status: None where no answer came.
+        connect, associate, echo: seconds; None for what was not reached.
+        implementation: what the peer calls itself; safe for a terminal.
+    """
 
     peer: Peer
     status: int | None

@@ -51,7 +51,7 @@ from asyncfind.safe import safe
 
 __all__ = ["Association", "associate"]
 
-_GOODBYE: Final = 1.0
+_GOODBYE: Final = 0.5
 """Seconds that clean-up may take once something has gone wrong or was cancelled."""
 
 
@@ -136,6 +136,9 @@ class Association:
             if context.result == 0:
                 syntax = SYNTAXES[context.transfer_syntax]
                 self._contexts[by_id[context.context_id]] = (context.context_id, syntax)
+        if not self._contexts:
+            await self.release()
+            self.context_of(models[0])
 
     # Operations.
 
@@ -296,7 +299,7 @@ class Association:
         await self._flush()
 
     def take_messages(self) -> list[Message]:
-        """Messages that have come and were not taken; raises what ended the association after them."""
+        """Take the messages that have come; after the last, raises what ended the association."""
         messages = list(self._messages)
         self._messages.clear()
         if not messages and self._trouble is not None:

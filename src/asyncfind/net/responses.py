@@ -1,5 +1,6 @@
 """The answers to one C-FIND-RQ (PS3.4 Section C.4.1, PS3.7 Section 9.1.2), as they come."""
 
+import contextlib
 import time
 from collections import deque
 from collections.abc import AsyncIterator
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["Responses"]
 
 _CANCELLED: Final = 0xFE00
+_INTERRUPT_GRACE: Final = 0.5
+"""Seconds for the peer to answer C-CANCEL when the user wants the prompt back."""
 
 
 class Responses(AsyncIterator[Match]):
@@ -77,7 +80,8 @@ class Responses(AsyncIterator[Match]):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self.aclose()
+        interrupted = isinstance(error, anyio.get_cancelled_exc_class())
+        await self.aclose(_INTERRUPT_GRACE if interrupted else None)
 
     def __aiter__(self) -> Self:
         return self
@@ -163,23 +167,26 @@ class Responses(AsyncIterator[Match]):
         self._left = self._association.timeouts.cancel
         await self._association.send(self._context_id, CancelRQ(self._message_id), None)
 
-    async def aclose(self) -> None:
-        """End the query: cancel it, drain what still comes, within the cancel deadline.
+    async def aclose(self, grace: float | None = None) -> None:
+        """End the query: cancel it and drain what still comes; such matches do not count.
 
         An association whose peer does not end the query in time is aborted.
+
+        Args:
+            grace: seconds for the peer to end it; `Timeouts.cancel` when None.
         """
         association = self._association
         if self.sent is None or self.status is not None:
             return
+        given = self.number
         with anyio.CancelScope(shield=True):
-            try:
-                if association.trouble is None:
+            # A PeerError says that it is gone: there is nothing left to end.
+            with contextlib.suppress(PeerError):
+                with anyio.move_on_after(association.timeouts.cancel if grace is None else grace):
                     await self.cancel()
-                    with anyio.move_on_after(association.timeouts.cancel):
-                        while await self.batch():
-                            pass
-            except PeerError:
-                pass  # it is gone: there is nothing left to end
+                    while await self.batch():
+                        pass
+            self.number = given
             if self.status is None:
                 await association.abort()
                 association.end()

@@ -89,8 +89,7 @@ def _judge(
             return Verdict.CANCELLED, "", "", None
         return (
             Verdict.CUT,
-            f"the archive ended the query after {responses.number} matches without being asked to "
-            "(status FE00)",
+            f"the archive ended the query by itself after {responses.number} matches (FE00)",
             "It limits how much one query returns; narrow the query.",
             Kind.STATUS,
         )

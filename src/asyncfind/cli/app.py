@@ -1,0 +1,107 @@
+"""The command `asyncfind`: its subcommands, of which `find` is the default."""
+
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Any
+
+import click
+
+from asyncfind.errors import AsyncfindError
+from asyncfind.records import ExitCode
+
+__all__ = ["main"]
+
+_COMMANDS = {
+    "find": ("asyncfind.cli.find", "find", "Query archives and worklists (the default command)."),
+    "echo": ("asyncfind.cli.echo", "echo", "Ask archives whether they answer (C-ECHO)."),
+    "archive": ("asyncfind.cli.archive", "archive", "Run an archive with invented patients."),
+    "demo": ("asyncfind.cli.demo", "demo", "Show it all on three archives of its own."),
+}
+
+
+class _Commands(click.Group):
+    """Subcommands, imported only when they run: `--help` needs none of them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module, name, _ = _COMMANDS[cmd_name]
+        command = getattr(__import__(module, fromlist=[name]), name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, _, text) in _COMMANDS.items()])
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        own = ("--help", "-h", "--version")
+        if args and args[0] not in _COMMANDS and not (len(args) == 1 and args[0] in own):
+            args = ["find", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Try: asyncfind demo",
+)
+@click.version_option(version("asyncfind"), prog_name="asyncfind")
+def app() -> None:
+    """Ask DICOM archives and worklists (C-FIND): one or many, at once.
+
+    \b
+    asyncfind -S -k QueryRetrieveLevel=STUDY -k PatientName="A*" -k StudyDate PACS-HOST 11112
+    asyncfind -S -k QueryRetrieveLevel=STUDY -k StudyDate=20240101- \\
+        --node NORTH@north:11112 --node SOUTH@south:11112 --format csv
+
+    Without a command name, `find` runs: `asyncfind find --help` shows its options.
+    """
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line; ends the process."""
+    sys.exit(_run(list(sys.argv[1:] if argv is None else argv)))
+
+
+def _run(argv: list[str]) -> int:
+    try:
+        result: Any = app.main(args=argv, prog_name="asyncfind", standalone_mode=False)
+    except click.ClickException as exc:
+        return complain(exc.format_message(), "See `asyncfind find --help`.")
+    except AsyncfindError as exc:
+        return complain(exc.text, exc.hint)
+    except (click.Abort, KeyboardInterrupt):
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        return ExitCode.CLOSED_PIPE
+    except Exception as exc:  # noqa: BLE001 - the one place; a traceback could hold patient data
+        where = _where(exc)
+        return complain(
+            f"this is a bug in asyncfind: {type(exc).__name__} at {where}",
+            "Please report it with the command line, patient data removed.",
+        )
+    return int(result or 0)
+
+
+def complain(text: str, hint: str) -> int:
+    """Print one error line; returns the exit code of a command line that cannot be used."""
+    line = f"asyncfind: {text}" + (f". {hint}" if hint else "")
+    click.echo(line, err=True)
+    return ExitCode.USAGE
+
+
+def _where(exc: BaseException) -> str:
+    while isinstance(exc, BaseExceptionGroup):
+        exc = exc.exceptions[0]
+    traceback = exc.__traceback__
+    place = "unknown"
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        place = f"{code.co_filename.rsplit('asyncfind', 1)[-1].lstrip('/')}:{traceback.tb_lineno}"
+        traceback = traceback.tb_next
+    return place

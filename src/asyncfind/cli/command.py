@@ -1,0 +1,40 @@
+"""A click command that reads findscu's grammar and shows its option table as help."""
+
+from typing import Any
+
+import click
+
+from asyncfind.cli.grammar import canonical, expand
+from asyncfind.cli.options import Option, format_table, names_of
+
+__all__ = ["TableCommand"]
+
+
+class TableCommand(click.Command):
+    """A command whose options are rows of a table.
+
+    Args:
+        table: the rows; `--help` is one of them.
+        usages: what follows `asyncfind` in the usage lines.
+    """
+
+    def __init__(
+        self, *args: Any, table: tuple[Option, ...], usages: tuple[str, ...], **kwargs: Any
+    ) -> None:
+        super().__init__(*args, add_help_option=False, **kwargs)
+        self._table = table
+        self._usages = usages
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        args = canonical(expand(args), names_of(self._table), ctx.info_name or "find")
+        if "--help" in args[: args.index("--")]:
+            click.echo(self.get_help(ctx))
+            ctx.exit()
+        return super().parse_args(ctx, args)
+
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for usage in self._usages:
+            formatter.write_usage("asyncfind", usage)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        format_table(self._table, formatter)

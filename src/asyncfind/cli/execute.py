@@ -1,0 +1,151 @@
+"""Run a plan in front of a person or a pipe: rendering, signals, exit code."""
+
+import contextlib
+import importlib.util
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
+from typing import Any, BinaryIO, Final, TypeVar
+
+import anyio
+import anyio.to_thread
+from anyio.streams.memory import MemoryObjectReceiveStream
+
+from asyncfind.plan import Plan
+from asyncfind.records import ExitCode, Record
+from asyncfind.render.renderer import Renderer, choose
+from asyncfind.render.tally import Tally
+from asyncfind.run.scheduler import Batch, run
+
+__all__ = ["execute", "run_async", "watch_signals"]
+
+_T = TypeVar("_T")
+
+_INTERRUPT_LIMIT: Final = 1.6
+"""Seconds from a signal until we go, whatever the peers and the terminal do."""
+_TOGETHER: Final = 64
+"""Batches that are rendered at once when they wait already."""
+
+
+def run_async(function: Callable[..., Coroutine[Any, Any, _T]], *args: Any) -> _T:
+    """Run `function` in an event loop, uvloop's where that is installed."""
+    has_uvloop = importlib.util.find_spec("uvloop") is not None
+    return anyio.run(function, *args, backend_options={"use_uvloop": has_uvloop})
+
+
+def execute(
+    plan: Plan,
+    *,
+    format_name: str | None,
+    output: str | None,
+    verbosity: int,
+    stdout: BinaryIO,
+) -> int:
+    """Run `plan` and show its records; returns the exit code.
+
+    Raises:
+        InvalidRequest: the output file cannot be made; nothing was sent.
+    """
+    renderer = choose(
+        plan, format_name=format_name, output=output, verbosity=verbosity, stdout=stdout
+    )
+    session = _Session(plan, renderer)
+    try:
+        code = run_async(session.main)
+    except BrokenPipeError:
+        code = ExitCode.CLOSED_PIPE
+    if code is ExitCode.CLOSED_PIPE:
+        _forget_stdout()
+    return int(code)
+
+
+class _Session:
+    """One run in the foreground."""
+
+    def __init__(self, plan: Plan, renderer: Renderer) -> None:
+        self._plan = plan
+        self._renderer = renderer
+        self._tally = Tally(plan)
+        self._interrupted = False
+        self._pipe_closed = False
+
+    async def main(self) -> ExitCode:
+        started = time.monotonic()
+        self._renderer.begin(self._plan)
+        send, receive = anyio.create_memory_object_stream[Batch](8)
+        async with anyio.create_task_group() as tasks:
+            running = anyio.CancelScope()
+
+            async def scheduler() -> None:
+                with running:
+                    await run(self._plan, send)
+
+            tasks.start_soon(scheduler)
+            tasks.start_soon(watch_signals, partial(self._interrupt, tasks, running))
+            await self._show(receive)
+            tasks.cancel_scope.cancel()
+        if self._pipe_closed:
+            return ExitCode.CLOSED_PIPE
+        summary = self._tally.summary(
+            seconds=time.monotonic() - started, interrupted=self._interrupted
+        )
+        self._renderer.end(summary)
+        return summary.exit
+
+    async def _show(self, receive: MemoryObjectReceiveStream[Batch]) -> None:
+        """Take batches as they come and render them, in a thread: a terminal or a pipe that
+        does not take our bytes must stop the reading of sockets, not the clocks and signals.
+        """
+        async with receive:
+            async for batch in receive:
+                records: list[Record] = list(batch)
+                with contextlib.suppress(anyio.WouldBlock, anyio.EndOfStream):
+                    for _ in range(_TOGETHER):
+                        records += receive.receive_nowait()
+                try:
+                    await anyio.to_thread.run_sync(self._render, records, abandon_on_cancel=True)
+                except BrokenPipeError:
+                    self._pipe_closed = True
+                    return
+
+    def _render(self, records: Sequence[Record]) -> None:
+        self._tally.add(self._renderer.show(records))
+
+    def _interrupt(self, tasks: anyio.abc.TaskGroup, running: anyio.CancelScope) -> None:
+        if self._interrupted:
+            leave_at_once()
+        self._interrupted = True
+        running.cancel()
+        tasks.start_soon(_leave_after, _INTERRUPT_LIMIT)
+
+
+async def _leave_after(seconds: float) -> None:
+    await anyio.sleep(seconds)
+    leave_at_once()
+
+
+def leave_at_once() -> None:
+    """End the process: somebody does not take our bytes and the user wants the prompt back."""
+    if sys.stdout.isatty():
+        with contextlib.suppress(OSError):
+            os.set_blocking(1, False)
+            os.write(1, b"\x1b[?25h\n")  # the live display hides the cursor
+    os._exit(ExitCode.INTERRUPTED)
+
+
+async def watch_signals(interrupt: Callable[[], None]) -> None:
+    """Call `interrupt` for every SIGINT, SIGTERM and SIGHUP."""
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
+        async for _ in signals:
+            interrupt()
+
+
+def _forget_stdout() -> None:
+    """Keep the interpreter from complaining about the closed pipe when it flushes at exit."""
+    with contextlib.suppress(OSError, ValueError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)

@@ -1,0 +1,138 @@
+"""From the parsed command line to the plan of a run. Pure but for reading query files."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from asyncfind.cli.nodes import check_title, parse_node, parse_port
+from asyncfind.errors import InvalidRequest
+from asyncfind.plan import DEFAULT_SYNTAXES, Limits, Peer, Plan, Query, Timeouts, make_query
+from asyncfind.query.compat import without_new_vrs
+from asyncfind.query.files import read_query_file
+from asyncfind.query.models import Model, model_of
+from asyncfind.query.syntax import (
+    DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
+    EXPLICIT_VR_BIG_ENDIAN,
+    EXPLICIT_VR_LITTLE_ENDIAN,
+    IMPLICIT_VR_LITTLE_ENDIAN,
+)
+from asyncfind.safe import safe
+
+__all__ = ["make_peers", "make_plan", "make_timeouts"]
+
+_PROPOSALS: Final = {
+    "uncompressed": DEFAULT_SYNTAXES,
+    "little": DEFAULT_SYNTAXES,
+    "big": (EXPLICIT_VR_BIG_ENDIAN, EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN),
+    "deflated": (DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN, *DEFAULT_SYNTAXES),
+    "implicit": (IMPLICIT_VR_LITTLE_ENDIAN,),
+}
+
+Given = Mapping[str, Any]
+"""Values by target name of the option table."""
+
+
+def make_plan(given: Given, parameters: Sequence[str]) -> Plan:
+    """The plan of `asyncfind find`.
+
+    Args:
+        parameters: PEER PORT and query files; with --node, PEER PORT may be left out.
+
+    Raises:
+        InvalidRequest: anything that cannot be asked; nothing was sent.
+    """
+    peers, files = _peers_and_files(given, parameters)
+    if given["deflate_level"] is not None and given["propose"] != "deflated":
+        raise InvalidRequest(
+            "--compression-level only allowed with --propose-deflated", "Add -xd, or drop +cl."
+        )
+    model = model_of(given["model"])
+    cancel_after: int | None = given["cancel_after"]
+    return Plan(
+        peers=peers,
+        queries=_queries(files, given["keys"], model, new_vr=given["new_vr"]),
+        repeat=given["repeat"],
+        associations=given["associations"],
+        timeouts=make_timeouts(given),
+        limits=Limits(max_responses=given["max_responses"], max_identifier=given["max_identifier"]),
+        cancel_after=cancel_after or None,  # findscu: 0 never cancels
+        abort=given["abort"],
+        syntaxes=_PROPOSALS[given["propose"]],
+        max_pdu_length=given["max_pdu"] & ~1,  # findscu: an odd value is rounded down
+        deflate_level=6 if given["deflate_level"] is None else given["deflate_level"],
+    )
+
+
+def make_peers(nodes: Sequence[str], called: str, calling: str) -> tuple[Peer, ...]:
+    """The peers that --node names; one named twice is asked once.
+
+    Raises:
+        InvalidRequest: a node or an AE title is none.
+    """
+    return tuple(dict.fromkeys(parse_node(node, called=called, calling=calling) for node in nodes))
+
+
+def make_timeouts(given: Given) -> Timeouts:
+    """The clocks that -to, -ts, -ta and -td set; the rest keep their defaults.
+
+    -td bounds each wait for a response and each response itself. -ts bounds sending, and where
+    there is no -td the waits too, as it does in findscu; 0 and -1 wait for ever.
+    """
+    timeouts = Timeouts()
+    if (connect := given["connect_timeout"]) is not None:
+        timeouts = replace(timeouts, connect=connect)
+    if (socket := given["socket_timeout"]) is not None:
+        seconds = socket if socket > 0 else None
+        timeouts = replace(timeouts, send=seconds, response=seconds, message=seconds)
+    if (acse := given["acse_timeout"]) is not None:
+        timeouts = replace(timeouts, associate=acse, release=acse)
+    if (dimse := given["dimse_timeout"]) is not None:
+        timeouts = replace(timeouts, response=dimse, message=dimse)
+    return timeouts
+
+
+def _peers_and_files(
+    given: Given, parameters: Sequence[str]
+) -> tuple[tuple[Peer, ...], Sequence[str]]:
+    called = check_title(given["called"], "called")
+    calling = check_title(given["calling"], "calling")
+    peers = make_peers(given["nodes"], called, calling)
+    if peers and not _names_a_peer(parameters):
+        return peers, parameters
+    if len(parameters) < 2:
+        missing = "port" if parameters else "peer and port"
+        raise InvalidRequest(
+            f"missing parameter {missing}",
+            "Name an archive: asyncfind [options] PEER PORT, or --node AET@HOST:PORT.",
+        )
+    host, port, *files = parameters
+    if not host:
+        raise InvalidRequest("the peer's host name is empty", "Name an archive: PEER PORT.")
+    peer = Peer(host=host, port=parse_port(port), called=called, calling=calling)
+    return tuple(dict.fromkeys((peer, *peers))), files
+
+
+def _names_a_peer(parameters: Sequence[str]) -> bool:
+    """With --node, `HOST 104` is still an archive; `a.dcm b.dcm`, and `a.dcm 104`, are files."""
+    if len(parameters) < 2 or not (parameters[1].isascii() and parameters[1].isdecimal()):
+        return False
+    return not (Path(parameters[0]).exists() or Path(parameters[1]).exists())
+
+
+def _queries(
+    files: Sequence[str], keys: Sequence[str], model: Model, *, new_vr: bool
+) -> tuple[Query, ...]:
+    if not files and not keys:
+        raise InvalidRequest(
+            "nothing to ask: neither query file nor key",
+            'Add query files, or keys such as -k QueryRetrieveLevel=STUDY -k PatientName="A*".',
+        )
+    bases = [(file, read_query_file(Path(file))) for file in files] or [("", None)]
+    queries = []
+    for file, base in bases:
+        query = make_query(model, keys, base=base, label=safe(file))
+        if not new_vr:
+            query = replace(query, identifier=without_new_vrs(query.identifier))
+        queries.append(query)
+    return tuple(queries)
