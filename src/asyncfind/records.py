@@ -7,6 +7,13 @@ from typing import NamedTuple
 
 from asyncfind.errors import Kind
 from asyncfind.plan import Peer, Query
+from asyncfind.query.charset import charsets_of
+from asyncfind.query.dictionary import keyword_of
+from asyncfind.query.element import Item
+from asyncfind.query.json_model import item_to_json
+from asyncfind.query.reader import read_item
+from asyncfind.query.syntax import SYNTAXES
+from asyncfind.query.values import element_texts
 
 __all__ = [
     "Associated",
@@ -100,6 +107,31 @@ class Match(NamedTuple):
     status: int
     identifier: bytes
     transfer_syntax: str
+
+    def item(self) -> Item:
+        """The identifier's data elements.
+
+        Raises:
+            MalformedIdentifier: it cannot be decoded.
+        """
+        return read_item(self.identifier, SYNTAXES[self.transfer_syntax])
+
+    def json(self) -> dict[str, object]:
+        """The identifier in the DICOM JSON Model (PS3.18 Annex F); raises as `item` does."""
+        return item_to_json(self.item())
+
+    def texts(self) -> dict[str, str]:
+        """The values as text by keyword, several joined by a backslash; sequences left out.
+
+        Elements without keyword go by their tag, `00091001`. Raises as `item` does.
+        """
+        item = self.item()
+        charsets = charsets_of(item)
+        return {
+            keyword_of(tag) or f"{tag:08X}": "\\".join(element_texts(element, charsets))
+            for tag, element in item.elements.items()
+            if element.vr != "SQ"
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -118,7 +118,11 @@ def read_item(
         encoding = _IMPLICIT
     else:
         encoding = _EXPLICIT if syntax.little_endian else _BIG_ENDIAN
-    return _Reader(data, encoding, max_depth, max_elements).read()
+    item = Item()
+    pos = _read_known(data, 0, len(data), encoding.heads, item.elements)
+    if pos == len(data) and len(item.elements) <= max_elements:
+        return item
+    return _Reader(data, encoding, max_depth, max_elements).read(item, pos)
 
 
 def _read_known(
@@ -146,20 +150,20 @@ class _Reader:
 
     __slots__ = ("_data", "_left", "_levels", "_limit", "_max_depth", "_pos")
 
-    def __init__(
-        self, data: bytes, encoding: _Encoding, max_depth: int, max_elements: int
-    ) -> None:
-        top = Item()
+    def __init__(self, data: bytes, encoding: _Encoding, max_depth: int, max_elements: int) -> None:
         end = len(data)
         self._data = data
         self._pos = 0
-        self._levels = [_Level(0, encoding, [top], end, False, top.elements, end, False)]
+        self._levels = [_Level(0, encoding, [], end, False, {}, end, False)]
         self._max_depth = max_depth
         self._limit = self._left = max_elements
 
-    def read(self) -> Item:
+    def read(self, top: Item, pos: int) -> Item:
+        """Complete `top`, the elements of the data set up to `pos`."""
         levels = self._levels
-        top = levels[0].items[0]
+        levels[0].elements = top.elements
+        self._pos = pos
+        self._count(len(top.elements))
         while True:
             level = levels[-1]
             elements = level.elements
@@ -209,7 +213,7 @@ class _Reader:
         value = self._data[start:stop]
         if encoding.swap and vr in WORD_SIZES:
             value = swap_words(vr, value)
-        elif start == pos + 8:
+        elif start == pos + 8 and (vr != "UN" or not encoding.explicit):
             if len(encoding.heads) >= _MAX_HEADS:
                 encoding.heads.clear()
             encoding.heads[self._data[pos:start]] = (tag, vr, length)

@@ -3,7 +3,20 @@
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-__all__ = ["MODALITIES", "PROCEDURES", "Modality", "Procedure", "SeriesPlan"]
+__all__ = [
+    "CODING_SCHEME",
+    "INSTITUTION",
+    "MODALITIES",
+    "PROCEDURES",
+    "Modality",
+    "Procedure",
+    "SeriesPlan",
+]
+
+CODING_SCHEME: Final = "99ASYNCFIND"
+"""Coding Scheme Designator of our procedure codes: 99 marks private ones (PS3.16 Section 8.2)."""
+
+INSTITUTION: Final = "Asyncfind General Hospital"
 
 
 class Modality(NamedTuple):
@@ -50,7 +63,7 @@ class Procedure:
     """What can be ordered.
 
     Args:
-        code, meaning: code value and meaning in a coding scheme of our own, 99ASYNCFIND.
+        code, meaning: code value and meaning in CODING_SCHEME.
         body_part: Body Part Examined.
         series: a study has the first of them, and mostly all.
         local: descriptions by language; the meaning where a language is missing.
@@ -111,7 +124,8 @@ PROCEDURES: Final[tuple[Procedure, ...]] = (
         "CTAB",
         "CT Abdomen and pelvis",
         "ABDOMEN",
-        "CT|Topogram|2|2; CT|Arterial 2.0|180|260; CT|Portal venous 2.0|180|260; SR|Dose Report|1|1",
+        "CT|Topogram|2|2; CT|Arterial 2.0|180|260; CT|Portal venous 2.0|180|260; "
+        "SR|Dose Report|1|1",
         de="CT Abdomen und Becken",
         fr="Scanner abdomino-pelvien",
         es="TC de abdomen y pelvis",

@@ -1,4 +1,4 @@
-"""Invented people: names in many scripts, each with the character set that an archive keeps them in.
+"""Invented people: names in many scripts, each with the character set an archive keeps them in.
 
 Nobody here exists. Family and given names are common ones of their language, put together by
 chance from a seed; the same seed gives the same people on every machine.
@@ -59,25 +59,24 @@ class Person(NamedTuple):
     culture: Culture
 
 
-_JAPANESE: Final = (
+_JAPANESE_FAMILIES: Final = (
     "Ookubo=大久保=おおくぼ Kitagawa=北川=きたがわ Hoshino=星野=ほしの Mizushima=水島=みずしま "
     "Nagai=永井=ながい Shirai=白井=しらい Takeuchi=竹内=たけうち Fujisaki=藤崎=ふじさき "
-    "Murata=村田=むらた Aoki=青木=あおき Kurosawa=黒沢=くろさわ Hamada=浜田=はまだ",
-    "Misaki=美咲=みさき Haruka=春香=はるか Sakura=桜=さくら Chihiro=千尋=ちひろ "
-    "Yuuko=優子=ゆうこ Naomi=直美=なおみ Emi=恵美=えみ Aiko=愛子=あいこ",
-    "Kenta=健太=けんた Daisuke=大輔=だいすけ Shinji=真司=しんじ Ryou=亮=りょう "
-    "Kazuya=和也=かずや Satoru=悟=さとる Noboru=昇=のぼる Makoto=誠=まこと",
+    "Murata=村田=むらた Aoki=青木=あおき Kurosawa=黒沢=くろさわ Hamada=浜田=はまだ"
 )
-
-
-def _japanese(charsets: tuple[str, ...], weight: int) -> Culture:
-    families, women, men = (tuple(part.split()) for part in _JAPANESE)
-    return Culture("ja", charsets, weight, families, women, men)
+_JAPANESE_WOMEN: Final = (
+    "Misaki=美咲=みさき Haruka=春香=はるか Sakura=桜=さくら Chihiro=千尋=ちひろ "
+    "Yuuko=優子=ゆうこ Naomi=直美=なおみ Emi=恵美=えみ Aiko=愛子=あいこ"
+)
+_JAPANESE_MEN: Final = (
+    "Kenta=健太=けんた Daisuke=大輔=だいすけ Shinji=真司=しんじ Ryou=亮=りょう "
+    "Kazuya=和也=かずや Satoru=悟=さとる Noboru=昇=のぼる Makoto=誠=まこと"
+)
 
 
 def _culture(
     language: str,
-    charset: str,
+    charsets: str,
     weight: int,
     families: str,
     women: str,
@@ -87,7 +86,7 @@ def _culture(
 ) -> Culture:
     return Culture(
         language,
-        (charset,) if charset else (),
+        tuple(charsets.split("\\")) if charsets else (),
         weight,
         tuple(families.split()),
         tuple(women.split()),
@@ -158,8 +157,9 @@ CULTURES: Final[tuple[Culture, ...]] = (
         "Белозёрова Воронцова Горшкова Дубровина Ежова Журавлёва Зимина Каменева Лебедева "
         "Мельникова Огарёва Полянская Рябинина Снегирёва Тихонова Фёдорова Щукина Ясенева",
     ),
-    _japanese(("", "ISO 2022 IR 87"), 9),
-    _japanese(("ISO_IR 192",), 3),
+    # A first value left empty is ISO 646 (PS3.5 Section H.3.1 shows such a name).
+    _culture("ja", "\\ISO 2022 IR 87", 9, _JAPANESE_FAMILIES, _JAPANESE_WOMEN, _JAPANESE_MEN),
+    _culture("ja", "ISO_IR 192", 3, _JAPANESE_FAMILIES, _JAPANESE_WOMEN, _JAPANESE_MEN),
     _culture(
         "ko",
         "ISO_IR 192",

@@ -32,29 +32,34 @@ __all__ = [
 Row = tuple[str | int, ...]
 """One patient, study, series, instance or worklist item; the *_COLUMNS say what is where."""
 
-PATIENT_COLUMNS: Final = tuple(
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+PATIENT_COLUMNS: Final = _names(
     "patient_id issuer patient_name sex birth_date charset "
-    "patient_studies patient_series patient_instances".split()
+    "patient_studies patient_series patient_instances"
 )
-STUDY_COLUMNS: Final = tuple(
+STUDY_COLUMNS: Final = _names(
     "study_uid study_date study_time accession study_id study_description modalities sop_classes "
-    "referring age weight code code_meaning study_series study_instances salt".split()
+    "referring age weight code code_meaning study_series study_instances salt"
 )
-SERIES_COLUMNS: Final = tuple(
+SERIES_COLUMNS: Final = _names(
     "series_uid modality series_number series_description series_date series_time body_part "
-    "protocol station manufacturer series_instances".split()
+    "protocol station manufacturer series_instances"
 )
-IMAGE_COLUMNS: Final = tuple(
-    "sop_uid sop_class instance_number content_date content_time acquired rows columns".split()
+IMAGE_COLUMNS: Final = _names(
+    "sop_uid sop_class image_type instance_number content_date content_time acquired rows columns"
 )
-WORKLIST_COLUMNS: Final = tuple(
+WORKLIST_COLUMNS: Final = _names(
     "accession study_uid procedure_id procedure_description code code_meaning priority requesting "
     "referring admission location weight pregnancy step_id step_date step_time step_description "
-    "step_status modality station_aet station performing".split()
+    "step_status modality station_aet station performing"
 )
-_INTEGERS: Final = frozenset(
+_INTEGERS: Final = _names(
     "patient patient_studies patient_series patient_instances study_series study_instances salt "
-    "pregnancy".split()
+    "pregnancy"
 )
 _TODAY: Final = date(2026, 6, 15)
 _DAYS_KEPT: Final = 8 * 365
@@ -244,6 +249,8 @@ def _studies(
         patient = number if number < len(persons) else int(chance() ** 1.5 * len(persons))
         person = persons[patient]
         procedure, planned = _SHAPES[int(chance() * len(_SHAPES))]
+        if procedure.modality == "MG" and person.sex != "F":
+            procedure, planned = _SHAPES[0]
         salt = int(chance() * 1_000_000)
         day = max(days[int(chance() * len(days))], person.birth_date)
         second = 25_000 + int(chance() * 45_000) if chance() >= 0.01 else -1
@@ -421,6 +428,7 @@ def instances_of(series: Row) -> Iterator[Row]:
         yield (
             f"{uid}.{index + 1}",
             sop_class,
+            "ORIGINAL\\PRIMARY",
             index + 1,
             day,
             moment,

@@ -8,7 +8,7 @@ import struct
 from typing import Final, NamedTuple
 
 from asyncfind.errors import LimitExceeded, MalformedPDU
-from asyncfind.ul.items import malformed
+from asyncfind.ul.codec import malformed
 from asyncfind.ul.pdu import (
     FIXED_LENGTH,
     HEADER,
@@ -95,6 +95,8 @@ class Framer:
         if self._allowance is not None:
             data = data[: self._allowance]
             self._allowance -= len(data)
+        self._position += self._offset
+        self._offset = 0
         if self._is_lost:
             return
         if not self._partial:
@@ -105,14 +107,13 @@ class Framer:
         else:
             self._buffer = b"".join((self._partial, data))
             self._partial = bytearray()
-        self._offset = 0
 
     def allow(self, count: int) -> None:
         """Look at `count` more bytes at most, what was fed and not yet looked at included."""
-        rest = self._buffer[self._offset :][:count]
-        self._position += self._offset
-        self._buffer, self._offset = rest, 0
+        rest = self._buffer[self._offset : self._offset + count]
         self._allowance = count - len(rest)
+        self._position += self._offset
+        self._buffer, self._offset = (b"" if self._is_lost else rest), 0
 
     def next_data(self) -> list[PDV]:
         """Take P-DATA-TFs of one item with a fragment in it, as long as nothing else comes.
@@ -145,7 +146,7 @@ class Framer:
         """
         buffer, offset = self._buffer, self._offset
         available = len(buffer) - offset
-        if not available:
+        if not available or self._is_lost:
             return None
         if not 0 < buffer[offset] < len(NAMES):
             return self._lose(self._unknown_type())
@@ -191,5 +192,4 @@ class Framer:
 
     def _lose(self, violation: Violation) -> Violation:
         self._is_lost = True
-        self._offset = len(self._buffer)
         return violation

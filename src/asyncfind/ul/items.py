@@ -1,17 +1,23 @@
 """Variable items and sub-items of A-ASSOCIATE (PS3.8 Sections 9.3.2-9.3.3, Annex D; PS3.7 Annex D).
 
-An item is a type, a reserved byte, a 16-bit length and a value; numbers are big endian
-(PS3.8 Section 9.3.1). Each class below is one item: `encode` makes the whole item, `decode`
-takes its value. Text is ISO 646; bytes beyond it stay visible as backslash escapes.
+Each class is one item: `encode` makes the whole item, `decode` takes its value.
 """
 
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar, Final, Self
 
-from asyncfind.errors import LocalProtocolError, MalformedPDU
-from asyncfind.safe import safe
+from asyncfind.errors import MalformedPDU
+from asyncfind.ul.codec import (
+    decode_text,
+    encode_counted,
+    encode_item,
+    encode_text,
+    exactly,
+    malformed,
+    split_items,
+    take_counted,
+)
 
 __all__ = [
     "ACCEPTANCE",
@@ -24,11 +30,6 @@ __all__ = [
     "SOPClassExtendedNegotiation",
     "UserIdentityRQ",
     "UserInformation",
-    "decode_text",
-    "encode_item",
-    "encode_text",
-    "malformed",
-    "split_items",
 ]
 
 APPLICATION_CONTEXT: Final = "1.2.840.10008.3.1.1.1"
@@ -47,94 +48,10 @@ _USER_IDENTITY_AC: Final = 0x59
 _MAX_SUB_ITEMS: Final = 1024
 """Sub-items of one user information item that we look at before we call it an attack."""
 
-_ITEM: Final = struct.Struct(">BxH")
-_LENGTH: Final = struct.Struct(">H")
 _UINT32: Final = struct.Struct(">I")
 _CONTEXT_RQ: Final = struct.Struct(">Bxxx")
 _CONTEXT_AC: Final = struct.Struct(">BxBx")
 _OPERATIONS: Final = struct.Struct(">HH")
-
-
-def malformed(text: str) -> MalformedPDU:
-    """The error of a peer that breaks PS3.8, with what the user can do about it."""
-    return MalformedPDU(text, "The peer breaks the DICOM protocol; its vendor should know.")
-
-
-def split_items(data: bytes, what: str) -> Iterator[tuple[int, bytes]]:
-    """Yield type and value of each item that `data` consists of, in linear time.
-
-    Args:
-        what: name of what holds the items, for errors.
-
-    Raises:
-        MalformedPDU: an item is longer than what is there, or bytes are left over.
-    """
-    offset, size = 0, len(data)
-    while offset < size:
-        start = offset + _ITEM.size
-        if start > size:
-            raise malformed(f"{what}: {size - offset} bytes left over where an item should be")
-        kind, length = _ITEM.unpack_from(data, offset)
-        offset = start + length
-        if offset > size:
-            raise malformed(
-                f"{what}: item {kind:02X}H claims {length} bytes, {size - start} are there"
-            )
-        yield kind, data[start:offset]
-
-
-def encode_item(kind: int, value: bytes) -> bytes:
-    """One item.
-
-    Raises:
-        LocalProtocolError: the value is longer than an item can be (65535 bytes).
-    """
-    return _ITEM.pack(kind, _checked_size(value)) + value
-
-
-def decode_text(value: bytes) -> str:
-    """ISO 646 text without padding, safe for a terminal; other bytes become escapes.
-
-    The standard pads AE titles with blanks and leaves UIDs unpadded (PS3.8 Annex F); peers pad
-    with either blanks or NULs.
-    """
-    return safe(value.strip(b" \0").decode("ascii", "backslashreplace"))
-
-
-def encode_text(text: str) -> bytes:
-    """ISO 646 text as bytes, unpadded; raises LocalProtocolError for any other."""
-    try:
-        return text.encode("ascii")
-    except UnicodeEncodeError:
-        raise LocalProtocolError(f"{safe(text, 64)!r} is not ISO 646 text") from None
-
-
-def _checked_size(value: bytes) -> int:
-    if len(value) > 0xFFFF:
-        raise LocalProtocolError(f"{len(value)} bytes do not fit an item (65535 at most)")
-    return len(value)
-
-
-def _counted(value: bytes) -> bytes:
-    return _LENGTH.pack(_checked_size(value)) + value
-
-
-def _take_counted(data: bytes, offset: int, what: str) -> tuple[bytes, int]:
-    """A field with a 16-bit length before it, and the offset after it."""
-    start = offset + _LENGTH.size
-    if start > len(data):
-        raise malformed(f"{what}: a length field is cut off")
-    (length,) = _LENGTH.unpack_from(data, offset)
-    end = start + length
-    if end > len(data):
-        raise malformed(f"{what}: a field claims {length} bytes, {len(data) - start} are there")
-    return data[start:end], end
-
-
-def _exactly(value: bytes, size: int, what: str) -> bytes:
-    if len(value) != size:
-        raise malformed(f"{what}: {len(value)} bytes instead of {size}")
-    return value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,7 +165,7 @@ class AsynchronousOperations:
     @classmethod
     def decode(cls, value: bytes) -> Self:
         """Read the sub-item's value; raises MalformedPDU unless it has 4 bytes."""
-        value = _exactly(value, _OPERATIONS.size, "asynchronous operations window")
+        value = exactly(value, _OPERATIONS.size, "asynchronous operations window")
         invoked, performed = _OPERATIONS.unpack(value)
         return cls(invoked=invoked, performed=performed)
 
@@ -265,15 +182,15 @@ class RoleSelection:
 
     def encode(self) -> bytes:
         """The sub-item as bytes."""
-        uid = _counted(encode_text(self.sop_class))
+        uid = encode_counted(encode_text(self.sop_class))
         return encode_item(self.TYPE, uid + bytes((self.scu, self.scp)))
 
     @classmethod
     def decode(cls, value: bytes) -> Self:
         """Read the sub-item's value; raises MalformedPDU where lengths do not fit."""
         what = "role selection"
-        uid, end = _take_counted(value, 0, what)
-        scu, scp = _exactly(value[end:], 2, f"{what}, the roles")
+        uid, end = take_counted(value, 0, what)
+        scu, scp = exactly(value[end:], 2, f"{what}, the roles")
         return cls(sop_class=decode_text(uid), scu=scu == 1, scp=scp == 1)
 
 
@@ -292,13 +209,13 @@ class SOPClassExtendedNegotiation:
 
     def encode(self) -> bytes:
         """The sub-item as bytes."""
-        uid = _counted(encode_text(self.sop_class))
+        uid = encode_counted(encode_text(self.sop_class))
         return encode_item(self.TYPE, uid + self.application_information)
 
     @classmethod
     def decode(cls, value: bytes) -> Self:
         """Read the sub-item's value; raises MalformedPDU where lengths do not fit."""
-        uid, end = _take_counted(value, 0, "SOP class extended negotiation")
+        uid, end = take_counted(value, 0, "SOP class extended negotiation")
         return cls(sop_class=decode_text(uid), application_information=value[end:])
 
 
@@ -319,10 +236,11 @@ class SOPClassCommonExtendedNegotiation:
 
     def encode(self) -> bytes:
         """The sub-item as bytes."""
-        related = b"".join(_counted(encode_text(uid)) for uid in self.related)
+        related = b"".join(encode_counted(encode_text(uid)) for uid in self.related)
         sop_class, service_class = encode_text(self.sop_class), encode_text(self.service_class)
         return encode_item(
-            self.TYPE, _counted(sop_class) + _counted(service_class) + _counted(related)
+            self.TYPE,
+            encode_counted(sop_class) + encode_counted(service_class) + encode_counted(related),
         )
 
     @classmethod
@@ -332,13 +250,13 @@ class SOPClassCommonExtendedNegotiation:
         Bytes after the related SOP classes are reserved and not tested.
         """
         what = "SOP class common extended negotiation"
-        sop_class, end = _take_counted(value, 0, what)
-        service_class, end = _take_counted(value, end, what)
-        block, _ = _take_counted(value, end, what)
+        sop_class, end = take_counted(value, 0, what)
+        service_class, end = take_counted(value, end, what)
+        block, _ = take_counted(value, end, what)
         related: list[str] = []
         offset = 0
         while offset < len(block):
-            uid, offset = _take_counted(block, offset, what)
+            uid, offset = take_counted(block, offset, what)
             related.append(decode_text(uid))
         return cls(
             sop_class=decode_text(sop_class),
@@ -367,7 +285,7 @@ class UserIdentityRQ:
 
     def encode(self) -> bytes:
         """The sub-item as bytes."""
-        fields = _counted(self.primary) + _counted(self.secondary)
+        fields = encode_counted(self.primary) + encode_counted(self.secondary)
         return encode_item(self.TYPE, bytes((self.type, self.response_requested)) + fields)
 
     @classmethod
@@ -376,9 +294,9 @@ class UserIdentityRQ:
         what = "user identity"
         if len(value) < 2:
             raise malformed(f"{what}: {len(value)} bytes are too few")
-        primary, end = _take_counted(value, 2, what)
-        secondary, end = _take_counted(value, end, what)
-        _exactly(value[end:], 0, f"{what}, after its fields")
+        primary, end = take_counted(value, 2, what)
+        secondary, end = take_counted(value, end, what)
+        exactly(value[end:], 0, f"{what}, after its fields")
         return cls(
             type=value[0], response_requested=value[1] == 1, primary=primary, secondary=secondary
         )
@@ -438,7 +356,9 @@ class UserInformation:
         if self.user_identity is not None:
             parts.append(self.user_identity.encode())
         if self.user_identity_response is not None:
-            parts.append(encode_item(_USER_IDENTITY_AC, _counted(self.user_identity_response)))
+            parts.append(
+                encode_item(_USER_IDENTITY_AC, encode_counted(self.user_identity_response))
+            )
         return encode_item(self.TYPE, b"".join(parts))
 
     @classmethod
@@ -466,7 +386,7 @@ class UserInformation:
                 extended.append(SOPClassExtendedNegotiation.decode(data))
             elif kind == SOPClassCommonExtendedNegotiation.TYPE:
                 common.append(SOPClassCommonExtendedNegotiation.decode(data))
-        length = _exactly(once.get(_MAXIMUM_LENGTH, bytes(4)), _UINT32.size, "maximum length")
+        length = exactly(once.get(_MAXIMUM_LENGTH, bytes(4)), _UINT32.size, "maximum length")
         operations = once.get(AsynchronousOperations.TYPE)
         identity = once.get(UserIdentityRQ.TYPE)
         response = once.get(_USER_IDENTITY_AC)
@@ -483,5 +403,5 @@ class UserInformation:
             user_identity=None if identity is None else UserIdentityRQ.decode(identity),
             user_identity_response=None
             if response is None
-            else _take_counted(response, 0, "user identity response")[0],
+            else take_counted(response, 0, "user identity response")[0],
         )

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Final
 
-__all__ = ["ACTIONS", "NEXT_STATE", "STARTS_ARTIM", "Action", "Event", "State"]
+__all__ = ["ACTIONS", "NEXT_STATE", "Action", "Event", "State"]
 
 
 class State(Enum):
@@ -198,8 +198,3 @@ NEXT_STATE: Final[Mapping[Action, State]] = {
     for action, state in zip(words[::2], words[1::2], strict=True)
 }
 """The state after an action. AE-6 and AR-8 have two exits each and are not here."""
-
-STARTS_ARTIM: Final = frozenset(
-    (Action.AE_5, Action.AE_8, Action.AR_4, Action.AA_1, Action.AA_8)
-)
-"""Actions that start ARTIM (PS3.8 Section 9.1.5); AE-6 does where it rejects."""

@@ -8,21 +8,22 @@ import struct
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import ClassVar, Final, NamedTuple, Protocol, Self, TypeVar
+from typing import ClassVar, Final, Generic, NamedTuple, Self, TypeVar
 
-from asyncfind.errors import LocalProtocolError
-from asyncfind.safe import safe
+from asyncfind.ul.codec import (
+    decode_text,
+    encode_item,
+    encode_text,
+    encode_title,
+    malformed,
+    split_items,
+)
 from asyncfind.ul.items import (
     ACCEPTANCE,
     APPLICATION_CONTEXT,
     PresentationContextAC,
     PresentationContextRQ,
     UserInformation,
-    decode_text,
-    encode_item,
-    encode_text,
-    malformed,
-    split_items,
 )
 
 __all__ = [
@@ -54,6 +55,18 @@ FIXED_LENGTH: Final = 4
 MIN_ASSOCIATE_LENGTH: Final = 68
 """Body length of an A-ASSOCIATE-RQ or -AC without items, in bytes."""
 
+NAMES: Final[Sequence[str]] = (
+    "",
+    "A-ASSOCIATE-RQ",
+    "A-ASSOCIATE-AC",
+    "A-ASSOCIATE-RJ",
+    "P-DATA-TF",
+    "A-RELEASE-RQ",
+    "A-RELEASE-RP",
+    "A-ABORT",
+)
+"""The PDUs' names by type; 0 is no type."""
+
 _ASSOCIATE: Final = struct.Struct(">H2x16s16s32x")
 _REJECT: Final = struct.Struct(">xBBB")
 _ABORT: Final = struct.Struct(">xxBB")
@@ -63,7 +76,6 @@ _DATA: Final = struct.Struct(">BxIIBB")
 _APPLICATION_CONTEXT_ITEM: Final = 0x10
 _MAX_CONTEXTS: Final = 128
 """Context ids are odd and have one byte (PS3.8 Section 9.3.2.2)."""
-_VERSION_1: Final = 0x0001
 _COMMAND: Final = 0x01
 _LAST: Final = 0x02
 
@@ -113,92 +125,76 @@ _REASONS: Final = {
 }
 
 
-class _Context(Protocol):
-    @property
-    def context_id(self) -> int: ...
-
-
-_C = TypeVar("_C", bound=_Context)
-
-
-class _Associate(NamedTuple):
-    """The fields that A-ASSOCIATE-RQ and -AC have in common (PS3.8 Tables 9-11 and 9-17)."""
-
-    called: str
-    calling: str
-    application_context: str
-    user_information: UserInformation
-    protocol_version: int
-
-
-def _encode_associate(kind: int, fields: _Associate, contexts: Iterable[bytes]) -> bytes:
-    body = b"".join(
-        (
-            _ASSOCIATE.pack(
-                fields.protocol_version,
-                _encode_title(fields.called),
-                _encode_title(fields.calling),
-            ),
-            encode_item(_APPLICATION_CONTEXT_ITEM, encode_text(fields.application_context)),
-            *contexts,
-            fields.user_information.encode(),
-        )
-    )
-    return HEADER.pack(kind, len(body)) + body
-
-
-def _encode_title(title: str) -> bytes:
-    """An AE title in 16 bytes, padded with blanks.
-
-    One byte for each character: a title is ISO 646, but who must can send any bytes.
-    """
-    try:
-        data = title.encode("latin-1")
-    except UnicodeEncodeError:
-        data = bytes(17)
-    if len(data) > 16:
-        raise LocalProtocolError(f"{safe(title, 64)!r} does not fit an AE title (16 bytes)")
-    return data.ljust(16)
-
-
-def _decode_associate(
-    body: bytes, kind: int, context_type: int, decode_context: Callable[[bytes], _C]
-) -> tuple[_Associate, tuple[_C, ...]]:
-    """Read what both A-ASSOCIATE PDUs have; items of unknown type are skipped.
-
-    An absent application context or user information reads as empty: peers that leave them out
-    have been seen, and nothing depends on them.
-    """
-    name = NAMES[kind]
-    if len(body) < _ASSOCIATE.size:
-        raise malformed(f"{name}: {len(body)} bytes are too few")
-    version, called, calling = _ASSOCIATE.unpack_from(body)
-    contexts: dict[int, _C] = {}
-    once: dict[int, bytes] = {}
-    for item, value in split_items(body[_ASSOCIATE.size :], name):
-        if item == context_type:
-            context = decode_context(value)
-            if context.context_id in contexts:
-                raise malformed(f"{name}: presentation context {context.context_id} twice")
-            contexts[context.context_id] = context
-            if len(contexts) > _MAX_CONTEXTS:
-                raise malformed(f"{name}: more than {_MAX_CONTEXTS} presentation contexts")
-        elif item in (_APPLICATION_CONTEXT_ITEM, UserInformation.TYPE):
-            if item in once:
-                raise malformed(f"{name}: item {item:02X}H twice")
-            once[item] = value
-    fields = _Associate(
-        called=decode_text(called),
-        calling=decode_text(calling),
-        application_context=decode_text(once.get(_APPLICATION_CONTEXT_ITEM, b"")),
-        user_information=UserInformation.decode(once.get(UserInformation.TYPE, b"")),
-        protocol_version=version,
-    )
-    return fields, tuple(contexts.values())
+_C = TypeVar("_C", PresentationContextRQ, PresentationContextAC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AssociateRQ:
+class _Associate(Generic[_C]):
+    """What A-ASSOCIATE-RQ and -AC have in common (PS3.8 Tables 9-11 and 9-17)."""
+
+    TYPE: ClassVar[int]
+
+    called: str
+    calling: str
+    contexts: tuple[_C, ...]
+    user_information: UserInformation
+    application_context: str = APPLICATION_CONTEXT
+    protocol_version: int = 1
+
+    @property
+    def is_version_1(self) -> bool:
+        """Version 1 is among the versions supported; "shall only test bit 0" (Table 9-11)."""
+        return self.protocol_version & 1 == 1
+
+    def encode(self) -> bytes:
+        """The PDU as bytes; raises LocalProtocolError for what does not fit its fields."""
+        titles = encode_title(self.called), encode_title(self.calling)
+        body = b"".join(
+            (
+                _ASSOCIATE.pack(self.protocol_version, *titles),
+                encode_item(_APPLICATION_CONTEXT_ITEM, encode_text(self.application_context)),
+                *(context.encode() for context in self.contexts),
+                self.user_information.encode(),
+            )
+        )
+        return HEADER.pack(self.TYPE, len(body)) + body
+
+    @classmethod
+    def _read(cls, body: bytes, context_item: type[_C]) -> Self:
+        """Read the body; items of unknown type are skipped (PS3.8 Section 9.3.1).
+
+        An absent application context or user information reads as empty: nothing depends on it.
+        """
+        name = NAMES[cls.TYPE]
+        if len(body) < MIN_ASSOCIATE_LENGTH:
+            raise malformed(f"{name}: {len(body)} bytes are too few")
+        version, called, calling = _ASSOCIATE.unpack_from(body)
+        contexts: dict[int, _C] = {}
+        once: dict[int, bytes] = {}
+        for kind, value in split_items(body[MIN_ASSOCIATE_LENGTH:], name):
+            if kind == context_item.TYPE:
+                context = context_item.decode(value)
+                if context.context_id in contexts:
+                    raise malformed(f"{name}: presentation context {context.context_id} twice")
+                contexts[context.context_id] = context
+                if len(contexts) > _MAX_CONTEXTS:
+                    raise malformed(f"{name}: more than {_MAX_CONTEXTS} presentation contexts")
+            elif kind in (_APPLICATION_CONTEXT_ITEM, UserInformation.TYPE):
+                if kind in once:
+                    raise malformed(f"{name}: item {kind:02X}H twice")
+                once[kind] = value
+        return cls(
+            called=decode_text(called),
+            calling=decode_text(calling),
+            contexts=tuple(contexts.values()),
+            user_information=UserInformation.decode(once.get(UserInformation.TYPE, b"")),
+            application_context=decode_text(once.get(_APPLICATION_CONTEXT_ITEM, b"")),
+            protocol_version=version,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssociateRQ(_Associate[PresentationContextRQ]):
     """A-ASSOCIATE-RQ PDU (PS3.8 Section 9.3.2, Table 9-11).
 
     Args:
@@ -208,40 +204,14 @@ class AssociateRQ:
 
     TYPE: ClassVar[int] = 0x01
 
-    called: str
-    calling: str
-    contexts: tuple[PresentationContextRQ, ...]
-    user_information: UserInformation
-    application_context: str = APPLICATION_CONTEXT
-    protocol_version: int = _VERSION_1
-
-    @property
-    def is_supported(self) -> bool:
-        """Version 1 is among the protocol versions; "shall only test bit 0" (Table 9-11)."""
-        return bool(self.protocol_version & _VERSION_1)
-
-    def encode(self) -> bytes:
-        """The PDU as bytes; raises LocalProtocolError for what does not fit its fields."""
-        fields = _Associate(
-            self.called,
-            self.calling,
-            self.application_context,
-            self.user_information,
-            self.protocol_version,
-        )
-        return _encode_associate(self.TYPE, fields, (item.encode() for item in self.contexts))
-
     @classmethod
     def decode(cls, body: bytes) -> Self:
         """Read the body; raises MalformedPDU."""
-        fields, contexts = _decode_associate(
-            body, cls.TYPE, PresentationContextRQ.TYPE, PresentationContextRQ.decode
-        )
-        return cls(contexts=contexts, **fields._asdict())
+        return cls._read(body, PresentationContextRQ)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AssociateAC:
+class AssociateAC(_Associate[PresentationContextAC]):
     """A-ASSOCIATE-AC PDU (PS3.8 Section 9.3.3, Table 9-17).
 
     Args:
@@ -251,31 +221,10 @@ class AssociateAC:
 
     TYPE: ClassVar[int] = 0x02
 
-    called: str
-    calling: str
-    contexts: tuple[PresentationContextAC, ...]
-    user_information: UserInformation
-    application_context: str = APPLICATION_CONTEXT
-    protocol_version: int = _VERSION_1
-
-    def encode(self) -> bytes:
-        """The PDU as bytes; raises LocalProtocolError for what does not fit its fields."""
-        fields = _Associate(
-            self.called,
-            self.calling,
-            self.application_context,
-            self.user_information,
-            self.protocol_version,
-        )
-        return _encode_associate(self.TYPE, fields, (item.encode() for item in self.contexts))
-
     @classmethod
     def decode(cls, body: bytes) -> Self:
         """Read the body; raises MalformedPDU."""
-        fields, contexts = _decode_associate(
-            body, cls.TYPE, PresentationContextAC.TYPE, PresentationContextAC.decode
-        )
-        return cls(contexts=contexts, **fields._asdict())
+        return cls._read(body, PresentationContextAC)
 
     def disagreement(self, rq: AssociateRQ) -> str:
         """Why this is no answer to `rq`; empty when it is one.
@@ -284,7 +233,7 @@ class AssociateAC:
         (PS3.8 Section 9.3.3.2), roles and an answer on user identity (PS3.7 Annex D.3.3.4 and
         D.3.3.7).
         """
-        if not self.protocol_version & _VERSION_1:
+        if not self.is_version_1:
             return f"protocol version {self.protocol_version:04X}H, 0001H proposed"
         proposed = {item.context_id: item.transfer_syntaxes for item in rq.contexts}
         for context in self.contexts:
@@ -496,18 +445,6 @@ class Abort:
 
 
 PDU = AssociateRQ | AssociateAC | AssociateRJ | PDataTF | ReleaseRQ | ReleaseRP | Abort
-
-NAMES: Final[Sequence[str]] = (
-    "",
-    "A-ASSOCIATE-RQ",
-    "A-ASSOCIATE-AC",
-    "A-ASSOCIATE-RJ",
-    "P-DATA-TF",
-    "A-RELEASE-RQ",
-    "A-RELEASE-RP",
-    "A-ABORT",
-)
-"""The PDUs' names by type; 0 is no type."""
 
 DECODERS: Final[Sequence[Callable[[bytes], PDU]]] = (
     AssociateRQ.decode,
