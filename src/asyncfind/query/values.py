@@ -40,15 +40,15 @@ _TRIM_LEFT: Final = frozenset(("AE", "CS", "DS", "IS", "LO", "SH"))
 """VRs whose leading blanks mean nothing either (PS3.5 Table 6.2-1)."""
 
 _WORDS: Final[Mapping[str, str]] = {"OD": "d", "OF": "f", "OL": "I", "OV": "Q", "OW": "H"}
-_MAX_BINARY: Final = 256
+_MAX_SHOWN: Final = 256
 
 
 def element_texts(element: Element, charsets: tuple[str, ...]) -> list[str]:
     """Return the values of a leaf as text for tables and CSV, padding stripped.
 
     Numbers are decimal, tags `(gggg,eeee)`, bytes two and OW words four hexadecimal digits, joined
-    by backslashes; of the binary VRs only the first 256 bytes are shown. The text is the peer's:
-    it has to pass `safe` before a terminal.
+    by backslashes. Of bytes and of numbers only the first 256 are shown. The text is the peer's: it
+    has to pass `safe` before a terminal.
 
     Args:
         charsets: values of Specific Character Set that govern the element.
@@ -63,7 +63,10 @@ def element_texts(element: Element, charsets: tuple[str, ...]) -> list[str]:
         numbers = unpack_numbers(vr, value)
         if numbers is None:
             return [_bytes_text(value)]
-        return [_number_text(vr, number) for number in numbers]
+        texts = [_number_text(vr, number) for number in numbers[:_MAX_SHOWN]]
+        if len(numbers) > _MAX_SHOWN:
+            texts.append(f"... ({len(numbers)} values)")
+        return texts
     if vr == "AT":
         tags = unpack_tags(value)
         if tags is None:
@@ -97,9 +100,7 @@ def unpack_numbers(vr: str, value: bytes) -> tuple[int, ...] | tuple[float, ...]
     count, rest = divmod(len(value), WORD_SIZES[vr])
     if rest:
         return None
-    numbers: tuple[int, ...] | tuple[float, ...] = struct.unpack(
-        f"<{count}{NUMBER_VRS[vr]}", value
-    )
+    numbers: tuple[int, ...] | tuple[float, ...] = struct.unpack(f"<{count}{NUMBER_VRS[vr]}", value)
     return numbers
 
 
@@ -123,13 +124,14 @@ def format_double(number: float) -> str:
 
 def format_single(number: float) -> str:
     """The same for a number that has single precision: 0.1, not 0.10000000149011612."""
-    for digits in range(6, 10):
+    if not math.isfinite(number):
+        return repr(number)
+    encoded = struct.pack("<f", number)
+    for digits in range(6, 9):
         text = format(number, f".{digits}g")
-        if not math.isfinite(number) or float(text) == number:
+        if struct.pack("<f", float(text)) == encoded:
             return text
-        if struct.pack("<f", float(text)) == struct.pack("<f", number):
-            return text
-    return text
+    return format(number, ".9g")
 
 
 def _number_text(vr: str, number: float) -> str:
@@ -139,7 +141,7 @@ def _number_text(vr: str, number: float) -> str:
 
 
 def _binary_text(vr: str, value: bytes) -> str:
-    shown = value[:_MAX_BINARY]
+    shown = value[:_MAX_SHOWN]
     code = _WORDS.get(vr)
     if code is None or len(shown) % WORD_SIZES[vr]:
         text = _bytes_text(shown)
@@ -155,5 +157,5 @@ def _binary_text(vr: str, value: bytes) -> str:
 
 
 def _bytes_text(value: bytes) -> str:
-    shown = value[:_MAX_BINARY].hex("\\")
-    return shown if len(value) <= _MAX_BINARY else f"{shown}... ({len(value)} bytes)"
+    shown = value[:_MAX_SHOWN].hex("\\")
+    return shown if len(value) <= _MAX_SHOWN else f"{shown}... ({len(value)} bytes)"

@@ -30,6 +30,8 @@ _SHOWN: Final = 16
 _ONE_PDV: Final = struct.Struct(">BxIIBB")
 """A P-DATA-TF header and the header of its first item (PS3.8 Tables 9-22 and 9-23)."""
 
+_PDV: Final = struct.Struct(">IBB")
+
 _CONTROL: Final = tuple((bool(bits & 1), bool(bits & 2)) for bits in range(256))
 """Message control header to (is a command, is the last fragment) (PS3.8 Annex E.2)."""
 
@@ -116,7 +118,7 @@ class Framer:
         self._buffer, self._offset = (b"" if self._is_lost else rest), 0
 
     def next_data(self) -> list[PDV]:
-        """Take P-DATA-TFs of one item with a fragment in it, as long as nothing else comes.
+        """Take P-DATA-TFs whose items all have a fragment in them, as long as nothing else comes.
 
         The hot path: an archive sends nearly nothing else. Whatever is different in any way,
         faults included, is left for `next_frame`.
@@ -129,11 +131,16 @@ class Framer:
         while offset < last:
             kind, length, item, context_id, bits = unpack(buffer, offset)
             end = offset + 6 + length
-            if kind != 4 or length != item + 4 or item <= 2 or length > limit or end > size:
+            if kind != 4 or length > limit or end > size:
                 break
-            is_command, is_last = control[bits]
-            # Not PDV(...), whose __new__ in Python costs as much as all the rest.
-            pdvs.append(new(PDV, (context_id, is_command, is_last, buffer[offset + 12 : end])))
+            if length == item + 4 and item > 2:
+                is_command, is_last = control[bits]
+                # Not PDV(...), whose __new__ in Python costs as much as all the rest.
+                pdvs.append(new(PDV, (context_id, is_command, is_last, buffer[offset + 12 : end])))
+            elif more := _split(buffer, offset + 6, end):
+                pdvs += more
+            else:
+                break
             offset = end
         self._offset = offset
         return pdvs
@@ -193,3 +200,16 @@ class Framer:
     def _lose(self, violation: Violation) -> Violation:
         self._is_lost = True
         return violation
+
+
+def _split(buffer: bytes, offset: int, end: int) -> list[PDV]:
+    """The items of one P-DATA-TF; none where one is empty or does not fit."""
+    pdvs: list[PDV] = []
+    while offset + _PDV.size < end:
+        item, context_id, bits = _PDV.unpack_from(buffer, offset)
+        start, offset = offset + _PDV.size, offset + 4 + item
+        if item <= 2 or offset > end:
+            return []
+        is_command, is_last = _CONTROL[bits]
+        pdvs.append(tuple.__new__(PDV, (context_id, is_command, is_last, buffer[start:offset])))
+    return pdvs if offset == end else []

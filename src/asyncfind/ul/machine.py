@@ -6,40 +6,39 @@ beside the standard to review them.
 
 from collections.abc import Mapping
 from enum import Enum
-from typing import Final
+from typing import Final, Self
 
 __all__ = ["ACTIONS", "NEXT_STATE", "Action", "Event", "State"]
 
 
 class State(Enum):
-    """States (PS3.8 Tables 9-1 to 9-5)."""
+    """States (PS3.8 Tables 9-1 to 9-5).
 
-    STA1 = "Sta1"
-    """Idle."""
-    STA2 = "Sta2"
-    """Transport connection open; awaiting A-ASSOCIATE-RQ."""
-    STA3 = "Sta3"
-    """Awaiting the local A-ASSOCIATE response primitive."""
-    STA4 = "Sta4"
-    """Awaiting the transport connection to open."""
-    STA5 = "Sta5"
-    """Awaiting A-ASSOCIATE-AC or A-ASSOCIATE-RJ."""
-    STA6 = "Sta6"
-    """Association established, ready for data transfer."""
-    STA7 = "Sta7"
-    """Awaiting A-RELEASE-RP."""
-    STA8 = "Sta8"
-    """Awaiting the local A-RELEASE response primitive."""
-    STA9 = "Sta9"
-    """Release collision, requestor: awaiting the local A-RELEASE response primitive."""
-    STA10 = "Sta10"
-    """Release collision, acceptor: awaiting A-RELEASE-RP."""
-    STA11 = "Sta11"
-    """Release collision, requestor: awaiting A-RELEASE-RP."""
-    STA12 = "Sta12"
-    """Release collision, acceptor: awaiting the local A-RELEASE response primitive."""
-    STA13 = "Sta13"
-    """Awaiting the transport connection to close."""
+    Attributes:
+        meaning: what the table says of it, for errors.
+    """
+
+    meaning: str
+
+    def __new__(cls, name: str, meaning: str) -> Self:
+        state = object.__new__(cls)
+        state._value_ = name
+        state.meaning = meaning
+        return state
+
+    STA1 = "Sta1", "idle"
+    STA2 = "Sta2", "transport connection open; awaiting A-ASSOCIATE-RQ"
+    STA3 = "Sta3", "awaiting the local A-ASSOCIATE response primitive"
+    STA4 = "Sta4", "awaiting the transport connection to open"
+    STA5 = "Sta5", "awaiting A-ASSOCIATE-AC or A-ASSOCIATE-RJ"
+    STA6 = "Sta6", "association established, ready for data transfer"
+    STA7 = "Sta7", "awaiting A-RELEASE-RP"
+    STA8 = "Sta8", "awaiting the local A-RELEASE response primitive"
+    STA9 = "Sta9", "release collision, requestor: awaiting the local A-RELEASE response primitive"
+    STA10 = "Sta10", "release collision, acceptor: awaiting A-RELEASE-RP"
+    STA11 = "Sta11", "release collision, requestor: awaiting A-RELEASE-RP"
+    STA12 = "Sta12", "release collision, acceptor: awaiting the local A-RELEASE response primitive"
+    STA13 = "Sta13", "awaiting the transport connection to close"
 
 
 class Event(Enum):
@@ -146,6 +145,8 @@ class Action(Enum):
     """Send A-ABORT as service provider; indicate A-P-ABORT; start ARTIM."""
 
 
+_STATES: Final = {state.value: state for state in State}
+
 _TABLE_9_10: Final = """
         Sta1  Sta2  Sta3  Sta4  Sta5  Sta6  Sta7  Sta8  Sta9  Sta10 Sta11 Sta12 Sta13
  Evt1   AE-1  .     .     .     .     .     .     .     .     .     .     .     .
@@ -173,7 +174,7 @@ _TABLE_9_10: Final = """
 def _parse(table: str) -> dict[tuple[State, Event], Action]:
     head, *rows = (line.split() for line in table.strip().splitlines())
     return {
-        (State(state), Event(event)): Action(cell)
+        (_STATES[state], Event(event)): Action(cell)
         for event, *cells in rows
         for state, cell in zip(head, cells, strict=True)
         if cell != "."
@@ -193,7 +194,7 @@ _TABLES_9_6_TO_9_9: Final = """
 """
 
 NEXT_STATE: Final[Mapping[Action, State]] = {
-    Action(action): State(state)
+    Action(action): _STATES[state]
     for words in [_TABLES_9_6_TO_9_9.split()]
     for action, state in zip(words[::2], words[1::2], strict=True)
 }

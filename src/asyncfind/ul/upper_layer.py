@@ -63,7 +63,6 @@ _MAX_GOODBYE: Final = 64 * 1024
 
 _UNSUPPORTED_VERSION: Final = AssociateRJ(result=1, source=2, reason=2)
 
-
 _EVENTS: Final = (
     Event.EVT6,
     Event.EVT3,
@@ -288,7 +287,8 @@ class UpperLayer:
         """One whole PDU, as the event it is: decoded only where its content matters."""
         event = _EVENTS[frame.kind - 1]
         if ACTIONS.get((self._state, event), Action.AA_8) in _REFUSES:
-            error = malformed(f"unexpected {NAMES[frame.kind]} in {self._state.value}")
+            state = f"{self._state.value}, {self._state.meaning}"
+            error = malformed(f"unexpected {NAMES[frame.kind]} ({state})")
             violation = Violation(error, AbortReason.UNEXPECTED_PDU)
             self._occur(event, found, now, violation=violation)
             return
