@@ -245,7 +245,7 @@ def _attributes(current: _Open) -> list[_Attribute]:
             raise attribute.error("given twice")
         vr = members.get("vr", vr_of(tag))
         if not isinstance(vr, str) or vr not in _VRS:
-            raise attribute.error(f"{safe(repr(vr), _MAX_SHOWN)} is no VR")
+            raise attribute.error(f"{_shown(vr)} is no VR")
         attribute.vr, attribute.members = vr, members
         attributes[tag] = attribute
     return list(attributes.values())
@@ -325,7 +325,15 @@ def _binary_from_json(attribute: _Attribute) -> bytes:
 
 
 def _shown(value: object) -> str:
-    return safe(repr(value)[: 2 * _MAX_SHOWN], _MAX_SHOWN)
+    if isinstance(value, str):
+        return f"'{safe(value[:_MAX_SHOWN])}'"
+    if isinstance(value, list):
+        return "a list"
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, int) and value.bit_length() > _MAX_NUMBER:
+        return "a huge number"
+    return str(value).lower()
 
 
 def _pack_number(vr: str, value: object) -> bytes:

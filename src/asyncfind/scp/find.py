@@ -24,17 +24,17 @@ from asyncfind.scp.attributes import (
     Nested,
 )
 from asyncfind.scp.matching import Condition, IllegalKey, condition_of
-from asyncfind.scp.store import (
+from asyncfind.scp.rows import (
     IMAGE_COLUMNS,
     PATIENT_COLUMNS,
     SERIES_COLUMNS,
     STUDY_COLUMNS,
     WORKLIST_COLUMNS,
     Row,
-    Store,
     instances_of,
     series_of,
 )
+from asyncfind.scp.store import Store
 
 __all__ = ["MODELS", "PENDING", "PENDING_UNSUPPORTED", "Archive", "QueryRefused"]
 
@@ -80,12 +80,12 @@ class QueryRefused(AsyncfindError):
 class _Test(NamedTuple):
     """A condition that SQL did not decide, on one place of a row."""
 
-    index: int
+    place: int
     many: bool
     test: Callable[[str], bool]
 
     def __call__(self, row: Row) -> bool:
-        value = str(row[self.index])
+        value = str(row[self.place])
         if self.many:
             return any(map(self.test, value.split("\\")))
         return self.test(value)
@@ -197,7 +197,7 @@ class _Answer(NamedTuple):
 
     tag: int
     vr: str
-    index: int
+    place: int
     constant: str
     nested: "list[_Answer] | tuple[()] | None"
 
@@ -205,7 +205,7 @@ class _Answer(NamedTuple):
         if self.nested is not None:
             items = [_item(self.nested, row)] if self.nested else []
             return Element(self.tag, "SQ", items, 0xFFFFFFFF)
-        value = row[self.index] if self.index >= 0 else self.constant
+        value = row[self.place] if self.place >= 0 else self.constant
         if self.vr == "US":
             data = b"" if value == "" else struct.pack("<H", value)
         else:
@@ -330,16 +330,16 @@ def _descend(
     rows: Iterator[Row], tests: Sequence[_Test], level: int, in_database: int
 ) -> Iterator[Row]:
     """From rows of the database to matches of `level`; each level's tests as early as they can."""
-    rows = _passing(rows, [test for test in tests if test.index < in_database])
+    rows = _passing(rows, [test for test in tests if test.place < in_database])
     border = in_database + len(SERIES_COLUMNS)
     if level >= 2:
         below = (study + series for study in rows for series in series_of(study))
-        rows = _passing(below, [test for test in tests if in_database <= test.index < border])
+        rows = _passing(below, [test for test in tests if in_database <= test.place < border])
     if level >= 3:
         below = (
             series + image for series in rows for image in instances_of(series[in_database:border])
         )
-        rows = _passing(below, [test for test in tests if border <= test.index])
+        rows = _passing(below, [test for test in tests if border <= test.place])
     return rows
 
 

@@ -72,7 +72,10 @@ class TransportLost:
 
 @dataclass(frozen=True, slots=True)
 class Violated:
-    """The peer broke a rule or a limit; A-ABORT is queued already."""
+    """The peer broke a rule or a limit; A-ABORT is queued already.
+
+    Only before our own request there is nothing to abort, and the connection is to be closed.
+    """
 
     error: MalformedPDU | LimitExceeded
 

@@ -244,8 +244,10 @@ class UpperLayer:
     def receive_data(self, data: bytes, now: float) -> list[Indication]:
         """Take bytes that the peer sent, any number; never raises for what is in them."""
         found: list[Indication] = []
+        if self.is_closed:
+            return found
         self._framer.feed(data)
-        while self._state is not State.STA1 and self._turn(found, now):
+        while not self.is_closed and self._turn(found, now):
             pass
         if self._framer.is_exhausted and not self.is_closed:
             self._occur(Event.EVT18, found, now)  # as good as ARTIM: no more is read
@@ -332,11 +334,13 @@ class UpperLayer:
 
     def _too_idle(self, pdu: PDataTF) -> Violation | None:
         """Count what brings neither a byte nor the end of a fragmented whole."""
+        most = self._idle
         if not pdu.pdvs:
-            self._idle += 1
+            most = self._idle = self._idle + 1
         for pdv in pdu.pdvs:
             self._idle = 0 if pdv.data or pdv.is_last else self._idle + 1
-        if self._idle <= _MAX_IDLE:
+            most = max(most, self._idle)
+        if most <= _MAX_IDLE:
             return None
         error = LimitExceeded(
             f"more than {_MAX_IDLE} empty P-DATA-TFs or fragments in a row",
@@ -362,17 +366,14 @@ class UpperLayer:
         action = ACTIONS.get((self._state, event), Action.AA_2)
         self._enter(self._next_state(action))
         self._await_close(now)
-        match action:
-            case Action.AA_1:
-                self._send_abort(AbortSource.SERVICE_USER, AbortReason.NOT_SPECIFIED)
-            case Action.AA_7 | Action.AA_8:
-                reason = AbortReason.UNEXPECTED_PDU if violation is None else violation.reason
-                self._send_abort(AbortSource.SERVICE_PROVIDER, reason)
-            case Action.AE_6 if self._state is State.STA13:
-                self._out.append(_UNSUPPORTED_VERSION.encode())
-                indication = None
-            case _:
-                pass
+        if action is Action.AA_1:
+            self._send_abort(AbortSource.SERVICE_USER, AbortReason.NOT_SPECIFIED)
+        elif action in (Action.AA_7, Action.AA_8):
+            reason = AbortReason.UNEXPECTED_PDU if violation is None else violation.reason
+            self._send_abort(AbortSource.SERVICE_PROVIDER, reason)
+        elif action is Action.AE_6 and self._state is State.STA13:
+            self._out.append(_UNSUPPORTED_VERSION.encode())
+            return
         if violation is not None and action is not Action.AA_7:
             found.append(Violated(violation.error))
         elif indication is not None and action not in _SILENT:
