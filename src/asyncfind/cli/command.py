@@ -21,7 +21,8 @@ class TableCommand(click.Command):
     def __init__(
         self, *args: Any, table: tuple[Option, ...], usages: tuple[str, ...], **kwargs: Any
     ) -> None:
-        super().__init__(*args, add_help_option=False, **kwargs)
+        super().__init__(*args, **kwargs)
+        self.add_help_option = False
         self._table = table
         self._usages = usages
 

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
-from typing import Any, BinaryIO, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -16,7 +16,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream
 
 from asyncfind.plan import Plan
 from asyncfind.records import ExitCode, Record
-from asyncfind.render.renderer import Renderer, choose
+from asyncfind.render.renderer import Renderer
 from asyncfind.render.tally import Tally
 from asyncfind.run.scheduler import Batch, run
 
@@ -36,22 +36,8 @@ def run_async(function: Callable[..., Coroutine[Any, Any, _T]], *args: Any) -> _
     return anyio.run(function, *args, backend_options={"use_uvloop": has_uvloop})
 
 
-def execute(
-    plan: Plan,
-    *,
-    format_name: str | None,
-    output: str | None,
-    verbosity: int,
-    stdout: BinaryIO,
-) -> int:
-    """Run `plan` and show its records; returns the exit code.
-
-    Raises:
-        InvalidRequest: the output file cannot be made; nothing was sent.
-    """
-    renderer = choose(
-        plan, format_name=format_name, output=output, verbosity=verbosity, stdout=stdout
-    )
+def execute(plan: Plan, renderer: Renderer) -> int:
+    """Run `plan` and show its records by `renderer`; returns the exit code."""
     session = _Session(plan, renderer)
     try:
         code = run_async(session.main)

@@ -38,12 +38,10 @@ def find(parameters: tuple[str, ...], **given: Any) -> int:
     # The rooms below are imported only now: the help does without them.
     from asyncfind.cli.execute import execute
     from asyncfind.cli.plan import make_plan
+    from asyncfind.render.choose import choose
 
     plan = make_plan(given, parameters)
     return execute(
         plan,
-        format_name=given["format"],
-        output=given["output"],
-        verbosity=given["verbosity"],
-        stdout=sys.stdout.buffer,
+        choose(given["format"] or "text", sys.stdout.buffer, sys.stderr, given["verbosity"]),
     )

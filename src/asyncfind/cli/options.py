@@ -40,7 +40,7 @@ class Option:
     short: str = ""
     flag: object = None
     metavar: str = ""
-    type: click.ParamType | None = None
+    type: "click.ParamType[Any] | None" = None
     default: object = None
     multiple: bool = False
     since: str = "asyncfind"
@@ -65,7 +65,7 @@ def _at_least(low: int, high: int | None = None) -> click.IntRange:
     return click.IntRange(low, high)
 
 
-class _Seconds(click.ParamType):
+class _Seconds(click.ParamType["float"]):
     name = "seconds"
 
     def __init__(self, low: float, *, exclusive: bool) -> None:
@@ -167,11 +167,8 @@ FIND: Final[tuple[Option, ...]] = (
            help="largest identifier to take, received or inflated (default 16 MiB)"),
     # Output.
     Option(long="--format", target="format", group=_OUTPUT, metavar="FORMAT",
-           type=click.Choice(["text", "table", "json", "ndjson", "csv"]),
-           help="text, table, json, ndjson or csv (default: table on a terminal, else text)"),
-    Option(long="--output", target="output", group=_OUTPUT, metavar="FILE",
-           type=click.Path(dir_okay=False, path_type=str),
-           help="write the results to FILE, whole or not at all"),
+           type=click.Choice(["text", "ndjson"]),
+           help="text (default) or ndjson"),
     Option(long="--quiet", short="-q", target="verbosity", group=_GENERAL, flag=-1, default=0,
            help="no messages on stderr, only results and exit code", since="3.6.0"),
     Option(long="--verbose", short="-v", target="verbosity", group=_GENERAL, flag=1,

@@ -9,6 +9,7 @@ from asyncfind.cli.nodes import check_title, parse_node, parse_port
 from asyncfind.errors import InvalidRequest
 from asyncfind.plan import DEFAULT_SYNTAXES, Limits, Peer, Plan, Query, Timeouts, make_query
 from asyncfind.query.compat import without_new_vrs
+from asyncfind.query.element import Item
 from asyncfind.query.files import read_query_file
 from asyncfind.query.models import Model, model_of
 from asyncfind.query.syntax import (
@@ -128,7 +129,9 @@ def _queries(
             "nothing to ask: neither query file nor key",
             'Add query files, or keys such as -k QueryRetrieveLevel=STUDY -k PatientName="A*".',
         )
-    bases = [(file, read_query_file(Path(file))) for file in files] or [("", None)]
+    bases: list[tuple[str, Item | None]] = [
+        (file, read_query_file(Path(file))) for file in files
+    ] or [("", None)]
     queries = []
     for file, base in bases:
         query = make_query(model, keys, base=base, label=safe(file))

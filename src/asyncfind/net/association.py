@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 import anyio
+
 from asyncfind.dimse.command import (
     VERIFICATION,
     Command,
@@ -15,23 +16,6 @@ from asyncfind.dimse.command import (
     encode_command,
 )
 from asyncfind.dimse.message import Assembler, Message, fragment
-from asyncfind.query.models import Model, model_of
-from asyncfind.query.syntax import IMPLICIT_VR_LITTLE_ENDIAN, SYNTAXES, TransferSyntax
-from asyncfind.ul.items import PresentationContextRQ, UserInformation
-from asyncfind.ul.pdu import Abort, AssociateAC, AssociateRJ, AssociateRQ
-from asyncfind.ul.upper_layer import (
-    Aborted,
-    AssociateConfirmed,
-    AssociateRejected,
-    DataReceived,
-    Indication,
-    ReleaseConfirmed,
-    ReleaseRequested,
-    TransportLost,
-    UpperLayer,
-    Violated,
-)
-
 from asyncfind.errors import (
     AssociationAborted,
     AssociationLost,
@@ -46,8 +30,24 @@ from asyncfind.net.identity import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERS
 from asyncfind.net.responses import Responses
 from asyncfind.net.transport import Stream, connect
 from asyncfind.plan import DEFAULT_SYNTAXES, Limits, Peer, Query, Timeouts
+from asyncfind.query.models import Model, model_of
+from asyncfind.query.syntax import IMPLICIT_VR_LITTLE_ENDIAN, SYNTAXES, TransferSyntax
 from asyncfind.records import Find
 from asyncfind.safe import safe
+from asyncfind.ul.items import PresentationContextRQ, UserInformation
+from asyncfind.ul.pdu import Abort, AssociateAC, AssociateRJ, AssociateRQ
+from asyncfind.ul.upper_layer import (
+    Aborted,
+    AssociateConfirmed,
+    AssociateRejected,
+    DataReceived,
+    Indication,
+    ReleaseConfirmed,
+    ReleaseRequested,
+    TransportLost,
+    UpperLayer,
+    Violated,
+)
 
 __all__ = ["Association", "associate"]
 
@@ -225,8 +225,9 @@ class Association:
                 deadline = time.monotonic() + _GOODBYE
                 with anyio.move_on_after(_GOODBYE):
                     await self._flush()
-                    while not self._upper_layer.is_closed and await self._pump(deadline):
-                        pass
+                    while await self._pump(deadline):
+                        if self._upper_layer.is_closed:
+                            break
             if self._upper_layer.is_closed:
                 await self._stream.close()
             else:

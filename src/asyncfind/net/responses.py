@@ -8,12 +8,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
 import anyio
+
 from asyncfind.dimse.command import CancelRQ, FindRQ, FindRSP
 from asyncfind.dimse.message import Message
 from asyncfind.dimse.status import Category, describe
-from asyncfind.query.writer import write_item
-
 from asyncfind.errors import FindFailed, PeerError, PeerTimeout
+from asyncfind.query.writer import write_item
 from asyncfind.records import Find, Match
 
 if TYPE_CHECKING:
@@ -285,7 +285,6 @@ class Responses(AsyncIterator[Match]):
 
 def _words(comment: bytes) -> str:
     from asyncfind.query.charset import decode_text
-
     from asyncfind.safe import safe
 
     return safe(decode_text(comment.strip(b" \0"), ())[0], 64)

@@ -11,7 +11,7 @@ import os
 import socket
 import struct
 from collections.abc import Callable, Coroutine
-from typing import Final
+from typing import Final, cast
 
 import anyio
 from anyio.abc import TaskStatus
@@ -53,8 +53,8 @@ class Stream(asyncio.Protocol):
     # What asyncio calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # A cast, because uvloop's transports are no subclass of asyncio's.
+        self._transport = transport = cast(asyncio.Transport, transport)
         # Zero: `send` returns only once the kernel has taken everything, which is what a send
         # deadline measures and what keeps our own memory flat.
         transport.set_write_buffer_limits(high=0)

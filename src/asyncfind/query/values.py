@@ -28,8 +28,14 @@ BINARY_VRS: Final = frozenset(("OB", "OD", "OF", "OL", "OV", "OW", "UN"))
 """VRs whose value is one piece of bytes."""
 
 NUMBER_VRS: Final[Mapping[str, str]] = {
-    "FD": "d", "FL": "f", "SL": "i", "SS": "h",
-    "SV": "q", "UL": "I", "US": "H", "UV": "Q",
+    "FD": "d",
+    "FL": "f",
+    "SL": "i",
+    "SS": "h",
+    "SV": "q",
+    "UL": "I",
+    "US": "H",
+    "UV": "Q",
 }
 """Binary number VRs, and the letters of `struct` for them."""
 

@@ -183,8 +183,7 @@ class _Writer:
             return
         if not is_long:
             code = b"UN"
-        order = "little" if self._syntax.little_endian else "big"
-        self._add(length.to_bytes(4, order))
+        self._add(length.to_bytes(4, "little" if self._syntax.little_endian else "big"))
         self._add(self._short.pack(group, number, code, 0))
 
     def _add(self, piece: bytes) -> None:

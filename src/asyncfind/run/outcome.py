@@ -4,7 +4,6 @@ import time
 from typing import Final
 
 from asyncfind.dimse.status import Category, describe
-
 from asyncfind.errors import Kind, PeerError, PeerTimeout
 from asyncfind.net.responses import Responses
 from asyncfind.records import Find, FindDone, Verdict

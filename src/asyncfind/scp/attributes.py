@@ -8,9 +8,30 @@ from typing import Final, NamedTuple
 
 from asyncfind.scp.catalogue import CODING_SCHEME, INSTITUTION
 
-__all__ = ["LEVELS", "MANY_VALUED", "QUERY_RETRIEVE", "WORKLIST", "Attribute", "Nested"]
+__all__ = [
+    "LEVEL",
+    "LEVELS",
+    "MANY_VALUED",
+    "NO_KEYS",
+    "QUERY_RETRIEVE",
+    "RETRIEVE_AE_TITLE",
+    "SPECIFIC_CHARACTER_SET",
+    "UNIQUE_KEYS",
+    "WORKLIST",
+    "Attribute",
+    "Nested",
+]
 
 LEVELS: Final = ("PATIENT", "STUDY", "SERIES", "IMAGE")
+SPECIFIC_CHARACTER_SET: Final = 0x00080005
+LEVEL: Final = 0x00080052
+RETRIEVE_AE_TITLE: Final = 0x00080054
+NO_KEYS: Final = frozenset(
+    (SPECIFIC_CHARACTER_SET, LEVEL, 0x00080053, RETRIEVE_AE_TITLE, 0x00080201)
+)
+"""What is no key or answered anyway: character set, level, view, Retrieve AE Title, timezone."""
+UNIQUE_KEYS: Final = (0x00100020, 0x0020000D, 0x0020000E, 0x00080018)
+"""The unique key of each of LEVELS."""
 MANY_VALUED: Final = frozenset(("modalities", "sop_classes", "image_type"))
 """Columns whose values are divided by backslash."""
 

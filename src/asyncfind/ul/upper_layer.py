@@ -247,9 +247,9 @@ class UpperLayer:
         if self.is_closed:
             return found
         self._framer.feed(data)
-        while not self.is_closed and self._turn(found, now):
+        while self._turn(found, now):
             pass
-        if self._framer.is_exhausted and not self.is_closed:
+        if self._framer.is_exhausted and self._state is State.STA13:
             self._occur(Event.EVT18, found, now)  # as good as ARTIM: no more is read
         return found
 
@@ -270,7 +270,7 @@ class UpperLayer:
     # How it works.
 
     def _turn(self, found: list[Indication], now: float) -> bool:
-        """Handle what is next in the stream; False when nothing whole is left."""
+        """Handle what is next in the stream; False when nothing is left that matters."""
         if ACTIONS.get((self._state, Event.EVT10)) in _TAKES_DATA and (
             pdvs := self._framer.next_data()
         ):
@@ -283,7 +283,7 @@ class UpperLayer:
             self._occur(Event.EVT19, found, now, violation=frame)
         else:
             self._handle(frame, found, now)
-        return True
+        return self._state is not State.STA1
 
     def _handle(self, frame: Frame, found: list[Indication], now: float) -> None:
         """One whole PDU, as the event it is: decoded only where its content matters."""

@@ -1,0 +1,60 @@
+"""Counts what happened and says how the run ended."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from asyncfind.errors import Kind
+from asyncfind.plan import Peer, Plan
+from asyncfind.records import Associated, ExitCode, FindDone, Record, Summary, Verdict
+
+__all__ = ["Tally", "is_satisfied"]
+
+
+def is_satisfied(done: FindDone) -> bool:
+    """The query went as planned: complete, or stopped at the user's own --cancel."""
+    return done.verdict is Verdict.COMPLETE or (
+        done.verdict is Verdict.CANCELLED and done.kind is not Kind.CANCELLED
+    )
+
+
+class Tally:
+    """Takes every record of a run and sums up."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._peers = len(plan.peers)
+        self._reached: set[Peer] = set()
+        self._verdicts: Counter[Verdict] = Counter()
+        self._matches = 0
+        self._failed: list[FindDone] = []
+
+    def add(self, records: Sequence[Record]) -> None:
+        """Count `records`."""
+        for record in records:
+            if isinstance(record, FindDone):
+                self._verdicts[record.verdict] += 1
+                self._matches += record.matches
+                if not is_satisfied(record):
+                    self._failed.append(record)
+            elif isinstance(record, Associated):
+                self._reached.add(record.peer)
+
+    def summary(self, *, seconds: float, interrupted: bool) -> Summary:
+        """The end of the run and its exit code: 130, 2, 4 or 0, the first that applies."""
+        if interrupted:
+            code = ExitCode.INTERRUPTED
+        elif not self._reached:
+            code = ExitCode.NO_ASSOCIATION
+        elif self._failed:
+            code = ExitCode.INCOMPLETE
+        else:
+            code = ExitCode.COMPLETE
+        return Summary(
+            exit=code,
+            peers=self._peers,
+            reached=len(self._reached),
+            queries=self._verdicts.total(),
+            matches=self._matches,
+            seconds=seconds,
+            verdicts=dict(self._verdicts),
+            failed=tuple(self._failed),
+        )
