@@ -213,7 +213,7 @@ def _plan(charsets: tuple[str, ...]) -> _Plan:
     lower, upper = _ASCII, None
     for place, name in enumerate(charsets or ("",)):
         found = _TERM.fullmatch(name.upper())
-        term = (found[1].lstrip("0") if found else name.upper()) or "6"
+        term = (found[1] if found else name.upper()) or "6"
         if place == 0 and term in _STAND_ALONE:
             return _Plan(_STAND_ALONE[term], _ASCII, None, (), None)
         if term in _SETS:

@@ -15,6 +15,7 @@ from asyncfind.query.models import model_of
 from asyncfind.query.reader import read_item
 from asyncfind.query.syntax import TransferSyntax
 from asyncfind.query.writer import write_item
+from asyncfind.scp.answers import PENDING, Response
 from asyncfind.scp.attributes import (
     LEVEL,
     LEVELS,
@@ -24,7 +25,6 @@ from asyncfind.scp.attributes import (
     UNIQUE_KEYS,
     WORKLIST,
 )
-from asyncfind.scp.matching import condition_of
 from asyncfind.scp.rows import (
     IMAGE_COLUMNS,
     PATIENT_COLUMNS,
@@ -38,19 +38,19 @@ from asyncfind.scp.rows import (
 from asyncfind.scp.search import (
     CHARSET,
     Answer,
+    Check,
     QueryRefused,
     Search,
-    Test,
     charset_element,
+    key_condition,
     key_text,
 )
 from asyncfind.scp.store import Store
 
-__all__ = ["MODELS", "PENDING", "PENDING_UNSUPPORTED", "Archive", "QueryRefused"]
+__all__ = ["MODELS", "PENDING_UNSUPPORTED", "Archive", "QueryRefused"]
 
-PENDING: Final = 0xFF00
 PENDING_UNSUPPORTED: Final = 0xFF01
-"""Pending; an optional key is not supported (PS3.4 Section C.4.1.1.4)."""
+"""Pending, and an optional key is not supported (PS3.4 Section C.4.1.1.4)."""
 _UNREADABLE: Final = 0xC000
 """Unable to process."""
 _NO_SUCH_CLASS: Final = 0x0122
@@ -102,7 +102,7 @@ class Archive:
 
     def respond(
         self, model_uid: str, identifier: bytes, syntax: TransferSyntax, *, relational: bool = False
-    ) -> Iterator[tuple[int, bytes] | None]:
+    ) -> Iterator[Response]:
         """As `find`, in bytes; None now and then, while rows are examined in vain.
 
         Raises:
@@ -175,12 +175,12 @@ def _need_unique_key(identifier: Item, level: str, charsets: tuple[str, ...]) ->
     tag = UNIQUE_KEYS[LEVELS.index(level)]
     vr = "LO" if level == "PATIENT" else "UI"
     element = identifier.elements.get(tag)
-    condition = condition_of(vr, key_text(element, vr, charsets)) if element else None
+    condition = key_condition(element, vr, charsets) if element else None
     if condition is None or len(condition.exact) != 1:
         raise QueryRefused(f"needs one value of the unique key of level {level}", tag)
 
 
-def _passing(rows: _Rows, tests: Sequence[Test]) -> _Rows:
+def _passing(rows: _Rows, tests: Sequence[Check]) -> _Rows:
     """The rows that pass all tests; None now and then where few do."""
     examined = 0
     for row in rows:
@@ -204,7 +204,7 @@ def _below(rows: _Rows, children: Callable[[Row], Iterator[Row]], start: int) ->
                 yield row + child
 
 
-def _descend(rows: _Rows, tests: Sequence[Test], level: int, in_database: int) -> _Rows:
+def _descend(rows: _Rows, tests: Sequence[Check], level: int, in_database: int) -> _Rows:
     """From rows of the database to matches of `level`; each level's tests as early as they can."""
     borders = (0, in_database, in_database + len(SERIES_COLUMNS), in_database + _BEYOND)
     sources = (None, series_of, instances_of)

@@ -23,6 +23,8 @@ _SQL_STARS: Final = 6
 """SQLite's GLOB takes exponential time in the number of stars; ours does not."""
 _MAX_ALTERNATIVES: Final = 100
 """Patterns, ranges and names in one key; lists of plain values have no limit."""
+_MAX_PATTERN: Final = 1024
+"""Characters of a pattern; SQLite refuses longer ones than 50 000."""
 
 
 class IllegalKey(AsyncfindError):
@@ -163,6 +165,8 @@ def _after(prefix: str) -> str:
 
 
 def _limit(values: Sequence[str]) -> None:
+    if any(len(value) > _MAX_PATTERN for value in values):
+        raise IllegalKey(f"a pattern of more than {_MAX_PATTERN} characters")
     if len(values) > _MAX_ALTERNATIVES:
         raise IllegalKey(f"more than {_MAX_ALTERNATIVES} patterns or ranges")
 

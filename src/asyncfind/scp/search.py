@@ -21,7 +21,7 @@ from asyncfind.scp.matching import Condition, IllegalKey, condition_of
 from asyncfind.scp.rows import PATIENT_COLUMNS, Row
 from asyncfind.scp.store import Store
 
-__all__ = ["CHARSET", "Answer", "QueryRefused", "Search", "Test", "charset_element", "key_text"]
+__all__ = ["CHARSET", "Answer", "Check", "QueryRefused", "Search", "charset_element", "key_condition", "key_text"]
 
 _MISMATCH: Final = 0xA900
 """Identifier does not match SOP Class (PS3.4 Table C.4-1)."""
@@ -44,7 +44,7 @@ class QueryRefused(AsyncfindError):
         self.offending = offending
 
 
-class Test(NamedTuple):
+class Check(NamedTuple):
     """A condition that SQL did not decide, on one place of a row."""
 
     place: int
@@ -79,7 +79,7 @@ class Search:
         self._charsets = charsets_of(identifier)
         self.terms: list[str] = []
         self.parameters: list[str] = []
-        self.tests: list[Test] = []
+        self.tests: list[Check] = []
         self.unsupported = False
         self.impossible = False
 
@@ -91,7 +91,7 @@ class Search:
         for tag, depth in ((UNIQUE_KEYS[2], 1), (UNIQUE_KEYS[3], 2)):
             if tag not in identifier.elements or level <= depth:
                 continue
-            condition = condition_of("UI", key_text(identifier.elements[tag], "UI", ()))
+            condition = key_condition(identifier.elements[tag], "UI", ())
             if condition is not None:
                 studies = {uid.rsplit(".", depth)[0] for uid in condition.exact}
                 self.terms.append("study_uid IN (SELECT value FROM json_each(?))")
@@ -140,10 +140,7 @@ class Search:
         ]
 
     def _add_key(self, element: Element, entry: Attribute) -> None:
-        try:
-            condition = condition_of(entry.vr, key_text(element, entry.vr, self._charsets))
-        except IllegalKey as exc:
-            raise QueryRefused(exc.text, entry.tag) from exc
+        condition = key_condition(element, entry.vr, self._charsets)
         if condition is None:
             return
         if not entry.column:
@@ -155,7 +152,7 @@ class Search:
             self._filter(entry, condition, many)
             if condition.decided and not many:
                 return
-        self.tests.append(Test(index, many, condition.test))
+        self.tests.append(Check(index, many, condition.test))
 
     def _filter(self, entry: Attribute, condition: Condition, many: bool) -> None:
         """Add what SQL can decide of `condition`."""
@@ -213,6 +210,18 @@ def key_text(element: Element, vr: str, charsets: tuple[str, ...]) -> str:
             raise QueryRefused("not a value of US", element.tag)
         return "\\".join(map(str, struct.unpack(f"<{len(value) // 2}H", value)))
     return decode_text(value, charsets, vr)[0]
+
+
+def key_condition(element: Element, vr: str, charsets: tuple[str, ...]) -> Condition | None:
+    """What a key asks for; None for universal matching.
+
+    Raises:
+        QueryRefused: its value is not allowed.
+    """
+    try:
+        return condition_of(vr, key_text(element, vr, charsets))
+    except IllegalKey as exc:
+        raise QueryRefused(exc.text, element.tag) from exc
 
 
 @lru_cache(64)
