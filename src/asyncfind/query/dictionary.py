@@ -1,46 +1,74 @@
-"""The data dictionary (PS3.6): tags, value representations, keywords. Backed by pydicom's.
+"""The data dictionary (PS3.6 Sections 6 to 8): tags, value representations, keywords.
 
-pydicom is imported at the first look-up, not before: it costs more than all the rest of start-up.
+It is a table beside this module, made by `scripts/make_dictionary`: one line for each attribute,
+sorted by tag. Importing pydicom for it would take 110 ms; reading the table takes 1 ms, and a
+line of it is found by bisection.
 """
 
+from bisect import bisect_left
+from collections.abc import Mapping
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, lru_cache
+from pathlib import Path
 from typing import Final, NamedTuple
 
-__all__ = ["Entry", "entry_of", "keyword_of", "suggestions", "tag_of", "vr_of"]
+__all__ = [
+    "Entry",
+    "entry_of",
+    "keyword_of",
+    "private_entry",
+    "suggestions",
+    "tag_of",
+    "uid_name",
+    "vr_of",
+]
 
-_ALIASES: Final = {
-    "PatientsName": "PatientName",
-    "PatientsBirthDate": "PatientBirthDate",
-    "PatientsBirthTime": "PatientBirthTime",
-    "PatientsSex": "PatientSex",
-    "PatientsAge": "PatientAge",
-    "PatientsSize": "PatientSize",
-    "PatientsWeight": "PatientWeight",
-    "PatientsAddress": "PatientAddress",
-    "PatientsBirthName": "PatientBirthName",
-    "PatientsMothersBirthName": "PatientMotherBirthName",
-    "PatientsTelephoneNumbers": "PatientTelephoneNumbers",
-    "PatientsReligiousPreference": "PatientReligiousPreference",
-    "PatientsPrimaryLanguageCodeSequence": "PatientPrimaryLanguageCodeSequence",
-    "ReferringPhysiciansName": "ReferringPhysicianName",
-    "ReferringPhysiciansAddress": "ReferringPhysicianAddress",
-    "ReferringPhysiciansTelephoneNumbers": "ReferringPhysicianTelephoneNumbers",
-    "PerformingPhysiciansName": "PerformingPhysicianName",
-    "ScheduledPerformingPhysiciansName": "ScheduledPerformingPhysicianName",
-    "ManufacturersModelName": "ManufacturerModelName",
-    "ContrastAllergies": "Allergies",
+_TABLE: Final = Path(__file__).with_name("dictionary.tsv")
+_RETIRED: Final = "RETIRED_"
+_MAX_KEYWORD: Final = 64
+_MAX_CACHED: Final = 4096
+"""Peers may send any number of different tags; what is remembered of them has a limit."""
+
+_ALIASES: Final[Mapping[str, str]] = {
     "AcquisitionDatetime": "AcquisitionDateTime",
-    "PatientsInstitutionResidence": "PatientInstitutionResidence",
+    "ContrastAllergies": "Allergies",
     "HumanPerformersName": "HumanPerformerName",
+    "ManufacturersModelName": "ManufacturerModelName",
     "OrderEnterersLocation": "OrderEntererLocation",
+    "PatientsAddress": "PatientAddress",
+    "PatientsAge": "PatientAge",
+    "PatientsBirthDate": "PatientBirthDate",
+    "PatientsBirthName": "PatientBirthName",
+    "PatientsBirthTime": "PatientBirthTime",
+    "PatientsInstitutionResidence": "PatientInstitutionResidence",
+    "PatientsMothersBirthName": "PatientMotherBirthName",
+    "PatientsName": "PatientName",
+    "PatientsPrimaryLanguageCodeSequence": "PatientPrimaryLanguageCodeSequence",
+    "PatientsReligiousPreference": "PatientReligiousPreference",
+    "PatientsSex": "PatientSex",
+    "PatientsSize": "PatientSize",
+    "PatientsTelephoneNumbers": "PatientTelephoneNumbers",
+    "PatientsWeight": "PatientWeight",
+    "PerformingPhysiciansName": "PerformingPhysicianName",
+    "ReferringPhysiciansAddress": "ReferringPhysicianAddress",
+    "ReferringPhysiciansName": "ReferringPhysicianName",
+    "ReferringPhysiciansTelephoneNumbers": "ReferringPhysicianTelephoneNumbers",
+    "ScheduledPerformingPhysiciansName": "ScheduledPerformingPhysicianName",
     "ScheduledProcedureStepStartDateAndTime": "ScheduledProcedureStepStartDateTime",
 }
-"""Names of the dictionary of 2005, which findscu 3.5.4 knew."""
+"""Names in the dictionary of 2005, which findscu 3.5.4 knew, to today's keywords."""
 
 
 class Entry(NamedTuple):
-    """One attribute; `vr` is the first where the dictionary leaves a choice."""
+    """One attribute.
+
+    Args:
+        tag: as asked for; of a repeating group too.
+        vr: as PS3.6 has it: `US or SS` leaves a choice that `vr_of` makes.
+        vm: value multiplicity, `1-n`.
+        keyword: empty for the few that have none, and for private ones.
+        name: may be empty.
+    """
 
     tag: int
     vr: str
@@ -50,30 +78,45 @@ class Entry(NamedTuple):
     retired: bool
 
 
-@cache
+@lru_cache(maxsize=_MAX_CACHED)
 def entry_of(tag: int) -> Entry | None:
-    """The attribute `tag`; None where it is unknown or private."""
-    from pydicom import datadict
-
-    try:
-        vr, vm, name, retired, keyword = datadict.get_entry(tag)
-    except KeyError:
+    """The attribute `tag`, repeating groups included; None where it is unknown or private."""
+    if tag >> 16 & 1:
         return None
-    return Entry(tag, vr[:2].strip() or "UN", vm, keyword, name, retired == "Retired")
+    digits = f"{tag:08X}"
+    line = _find(digits)
+    if line is None:
+        for mask in _masks():
+            masked = "".join([x if x == "x" else d for x, d in zip(mask, digits, strict=True)])
+            line = _find(masked)
+            if line is not None:
+                break
+        else:
+            return None
+    _, vr, vm, keyword, name, retired = line.split("\t")
+    return Entry(tag, vr, vm, keyword, name, bool(retired))
 
 
-@cache
+@lru_cache(maxsize=_MAX_CACHED)
 def vr_of(tag: int) -> str:
-    """The value representation of `tag`: UL for a group length, LO for a private creator."""
-    if tag & 0xFFFF == 0:
+    """The value representation that `tag` has where its encoding does not tell.
+
+    Where the dictionary leaves a choice it is US for US or SS, and OW for all that OW is among
+    (PS3.5 Section A.1 requires it of pixel, overlay and LUT data). Group lengths are UL, private
+    creators LO (PS3.5 Sections 7.2 and 7.8.1); UN is what is unknown.
+    """
+    number = tag & 0xFFFF
+    if number == 0:
         return "UL"
     if tag >> 16 & 1:
-        return "LO" if 0x10 <= tag & 0xFFFF <= 0xFF else "UN"
+        return "LO" if 0x10 <= number <= 0xFF else "UN"
     entry = entry_of(tag)
-    return "UN" if entry is None else entry.vr
+    if entry is None or entry.vr == "NONE":
+        return "UN"
+    return "OW" if "OW" in entry.vr else entry.vr[:2]
 
 
-@cache
+@lru_cache(maxsize=_MAX_CACHED)
 def keyword_of(tag: int) -> str:
     """The keyword of `tag`; empty where it has none."""
     entry = entry_of(tag)
@@ -81,18 +124,78 @@ def keyword_of(tag: int) -> str:
 
 
 def tag_of(keyword: str) -> int | None:
-    """The tag of a keyword; names of 2005 and `RETIRED_` before a keyword are understood."""
-    from pydicom import datadict
+    """The tag of a keyword, exact in every letter; of a repeating group the first one.
 
-    keyword = _ALIASES.get(keyword, keyword)
-    tag = datadict.tag_for_keyword(keyword)
-    if tag is None and keyword.startswith("RETIRED_"):
-        tag = datadict.tag_for_keyword(keyword.removeprefix("RETIRED_"))
+    Names of 2005 (`PatientsName`) and `RETIRED_` before a keyword, as findscu writes it, are
+    understood.
+    """
+    tags = _tags()
+    tag = tags.get(_ALIASES.get(keyword, keyword))
+    if tag is None and keyword.startswith(_RETIRED):
+        tag = tags.get(keyword.removeprefix(_RETIRED))
     return tag
 
 
-def suggestions(keyword: str) -> list[str]:
-    """Keywords that look like `keyword`, the likeliest first."""
+def private_entry(tag: int, creator: str) -> Entry | None:
+    """The attribute `tag` in a block that `creator` reserved (PS3.5 Section 7.8.1).
+
+    This is the one look-up that imports pydicom, whose dictionary of private attributes it asks.
+    """
     from pydicom import datadict
 
-    return get_close_matches(keyword, datadict.keyword_dict, n=3, cutoff=0.75)
+    try:
+        vr, vm, name, retired = datadict.get_private_entry(tag, creator)
+    except KeyError:
+        return None
+    return Entry(tag, vr, vm, "", name, bool(retired))
+
+
+def suggestions(keyword: str) -> list[str]:
+    """Return at most three keywords that `keyword` may have been meant for, the likeliest first."""
+    wanted = keyword.removeprefix(_RETIRED).lower()
+    if not wanted or len(wanted) > _MAX_KEYWORD:
+        return []
+    known = {name.lower(): name for name in _tags()}
+    return [known[name] for name in get_close_matches(wanted, known, n=3, cutoff=0.8)]
+
+
+def uid_name(uid: str) -> str | None:
+    """The name of a SOP class or transfer syntax that C-FIND knows; None for any other UID."""
+    from asyncfind.query.models import MODELS
+    from asyncfind.query.syntax import SYNTAXES
+
+    if uid in SYNTAXES:
+        return SYNTAXES[uid].name
+    return next((model.title for model in MODELS if model.uid == uid), None)
+
+
+@cache
+def _lines() -> list[str]:
+    """The table: tag (an x for each digit that may be any), VR, VM, keyword, name, retired."""
+    return _TABLE.read_text(encoding="ascii").splitlines()
+
+
+def _find(digits: str) -> str | None:
+    lines = _lines()
+    place = bisect_left(lines, digits)
+    if place < len(lines) and lines[place].startswith(digits):
+        return lines[place]
+    return None
+
+
+@cache
+def _masks() -> tuple[str, ...]:
+    """Where repeating groups and elements have their x, such as `__xx____`."""
+    repeating = [line[:8] for line in _lines() if "x" in line[:8]]
+    return tuple({"".join([x if x == "x" else "_" for x in digits]) for digits in repeating})
+
+
+@cache
+def _tags() -> dict[str, int]:
+    """Tag by keyword."""
+    tags = {}
+    for line in _lines():
+        digits, _, _, keyword, _ = line.split("\t", 4)
+        if keyword:
+            tags[keyword] = int(digits.replace("x", "0"), 16)
+    return tags
