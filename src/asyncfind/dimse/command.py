@@ -397,8 +397,9 @@ def _elements_of(command: Command) -> tuple[int, dict[int, bytes]]:
                 _SOP_CLASS: _encode_uid(sop_class),
                 _MESSAGE_ID: _US.pack(message_id),
             }
-        case EchoRSP(message_id, status, sop_class):
-            return _ECHO_RSP, _response(message_id, status, sop_class)
+        case _:
+            response: EchoRSP = command
+            return _ECHO_RSP, _response(response.message_id, response.status, response.sop_class)
 
 
 def _response(message_id: int, status: int, sop_class: str) -> dict[int, bytes]:

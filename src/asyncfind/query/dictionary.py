@@ -7,7 +7,6 @@ line of it is found by bisection.
 
 from bisect import bisect_left
 from collections.abc import Mapping
-from difflib import get_close_matches
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -152,6 +151,8 @@ def private_entry(tag: int, creator: str) -> Entry | None:
 
 def suggestions(keyword: str) -> list[str]:
     """Return at most three keywords that `keyword` may have been meant for, the likeliest first."""
+    from difflib import get_close_matches
+
     wanted = keyword.removeprefix(_RETIRED).lower()
     if not wanted or len(wanted) > _MAX_KEYWORD:
         return []

@@ -333,7 +333,7 @@ def _shown(value: object) -> str:
         return "an object"
     if isinstance(value, int) and value.bit_length() > _MAX_NUMBER:
         return "a huge number"
-    return str(value).lower()
+    return "null" if value is None else str(value).lower()
 
 
 def _pack_number(vr: str, value: object) -> bytes:

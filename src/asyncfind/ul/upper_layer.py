@@ -329,7 +329,7 @@ class UpperLayer:
                 return ReleaseRequested()
             case ReleaseRP():
                 return ReleaseConfirmed()
-            case Abort():
+            case _:
                 return Aborted(pdu.source, pdu.reason)
 
     def _too_idle(self, pdu: PDataTF) -> Violation | None:
