@@ -178,6 +178,7 @@ def test_names_as_peers_spell_them(name: str) -> None:
         ("4DFC6C6C6572", ("ISO_IR 192",), ("Müller", False)),
         ("92", ("ISO_IR 100",), ("\x92", False)),
         ("FF", ("ISO_IR 127",), ("ÿ", False)),
+        ("8E52", ("ISO_IR 13",), ("\x8eR", False)),  # Shift JIS is not JIS X 0201
         # UTF-8 cut in a character by a peer that counts bytes
         ("E5B1B1E5B1", ("ISO_IR 192",), ("山\ufffd", False)),
         # a declared set without its escape sequence
@@ -193,6 +194,8 @@ def test_names_as_peers_spell_them(name: str) -> None:
         ("1B2943 41", ("", "ISO 2022 IR 149"), ("\x1b)CA", False)),
         # escape sequences that are known though not declared
         ("1B2442 3B33 1B2842", (), ("山", True)),
+        # a multi-byte set as value 1 leaves ASCII in its place
+        ("41 1B2442 3B33 1B2842 41", ("ISO 2022 IR 87",), ("A山A", True)),
         # UTF-8 has no code extensions: the byte is a control character
         ("1B2442 C3A9", ("ISO_IR 192",), ("\x1b$Bé", True)),
         # a stand-alone set is none of the others (PS3.3 Section C.12.1.1.2)
@@ -236,7 +239,17 @@ def test_ascii_is_ascii_whatever_the_set() -> None:
             assert encode_text("A*?^\\B", charsets, vr) == b"A*?^\\B"
 
 
-def test_hangul_beyond_ks_x_1001_is_refused() -> None:
-    # the codec would spell it in eight bytes, which no peer understands
+@pytest.mark.parametrize(
+    ("name", "char"),
+    [
+        ("ISO 2022 IR 149", "뢔"),  # the codec would spell it in eight bytes, which no peer reads
+        ("ISO 2022 IR 13", "山"),
+        ("ISO 2022 IR 87", "ｱ"),
+        ("ISO 2022 IR 87", "丂"),
+        ("ISO 2022 IR 159", "山"),
+        ("ISO 2022 IR 58", "ä"),
+    ],
+)
+def test_neighbours_of_a_set_are_not_in_it(name: str, char: str) -> None:
     with pytest.raises(InvalidRequest):
-        encode_text("뢔", ("", "ISO 2022 IR 149"), "PN")
+        encode_text(char, ("", name), "PN")

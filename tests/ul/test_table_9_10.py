@@ -43,48 +43,48 @@ PDVS = [PDV(1, True, True, b"\xaa\xbb")]
 NOW = 100.0
 
 
+WAYS = {
+    State.STA6: "",
+    State.STA7: "release",
+    State.STA8: "asked",
+    State.STA9: "release asked",
+    State.STA10: "release asked",
+    State.STA11: "release asked respond",
+    State.STA12: "release asked confirmed",
+    State.STA13: "asked respond",
+}
+"""What leads from Sta6 to a state."""
+
+
 def reach(state: State, *, acceptor: bool) -> UpperLayer:
     """An association in `state`, brought there as peers and users do; nothing left to send."""
     upper_layer = UpperLayer(acceptor=acceptor)
     upper_layer.connected(0.0)
-    ways: dict[State, Callable[[], object]] = {
-        State.STA6: lambda: None,
-        State.STA7: upper_layer.release,
-        State.STA8: lambda: upper_layer.receive_data(RELEASE_RQ, 0.0),
-        State.STA9: lambda: (upper_layer.release(), upper_layer.receive_data(RELEASE_RQ, 0.0)),
-        State.STA10: lambda: (upper_layer.release(), upper_layer.receive_data(RELEASE_RQ, 0.0)),
-        State.STA11: lambda: (
-            upper_layer.release(),
-            upper_layer.receive_data(RELEASE_RQ, 0.0),
-            upper_layer.respond_release(0.0),
-        ),
-        State.STA12: lambda: (
-            upper_layer.release(),
-            upper_layer.receive_data(RELEASE_RQ + RELEASE_RP, 0.0),
-        ),
-        State.STA13: lambda: (
-            upper_layer.receive_data(RELEASE_RQ, 0.0),
-            upper_layer.respond_release(0.0),
-        ),
-    }
-    if acceptor:
-        if state is not State.STA2:
-            upper_layer.receive_data(RQ.encode(), 0.0)
-        if state in ways:
-            upper_layer.accept(AC)
-    else:
+    if not acceptor:
         upper_layer.request(RQ)
-        if state in ways:
+        if state in WAYS:
             upper_layer.receive_data(AC.encode(), 0.0)
-    ways.get(state, lambda: None)()
+    elif state is not State.STA2:
+        upper_layer.receive_data(RQ.encode(), 0.0)
+        if state in WAYS:
+            upper_layer.accept(AC)
+    for step in WAYS.get(state, "").split():
+        if step == "release":
+            upper_layer.release()
+        elif step == "respond":
+            upper_layer.respond_release(0.0)
+        else:
+            upper_layer.receive_data(RELEASE_RQ if step == "asked" else RELEASE_RP, 0.0)
     upper_layer.data_to_send()
     assert upper_layer.state is state
     return upper_layer
 
 
+REQUESTOR = ["Sta5", "Sta6", "Sta7", "Sta8", "Sta9", "Sta11", "Sta13"]
+ACCEPTOR = ["Sta2", "Sta3", "Sta6", "Sta7", "Sta8", "Sta10", "Sta12", "Sta13"]
 STATES = [
-    *((State(f"Sta{number}"), False) for number in (5, 6, 7, 8, 9, 11, 13)),  # type: ignore[call-arg]  # by value, which mypy does not know of enums with attributes
-    *((State(f"Sta{number}"), True) for number in (2, 3, 6, 7, 8, 10, 12, 13)),  # type: ignore[call-arg]  # as above
+    *((state, False) for state in State if state.value in REQUESTOR),
+    *((state, True) for state in State if state.value in ACCEPTOR),
 ]
 
 Cause = Callable[[UpperLayer], list[Indication]]

@@ -21,18 +21,6 @@ __all__ = [
     "Attribute",
     "Nested",
 ]
-    "LEVEL",
-    "LEVELS",
-    "MANY_VALUED",
-    "NO_KEYS",
-    "QUERY_RETRIEVE",
-    "RETRIEVE_AE_TITLE",
-    "SPECIFIC_CHARACTER_SET",
-    "UNIQUE_KEYS",
-    "WORKLIST",
-    "Attribute",
-    "Nested",
-]
 
 LEVELS: Final = ("PATIENT", "STUDY", "SERIES", "IMAGE")
 SPECIFIC_CHARACTER_SET: Final = 0x00080005

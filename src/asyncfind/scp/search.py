@@ -21,7 +21,16 @@ from asyncfind.scp.matching import Condition, IllegalKey, condition_of
 from asyncfind.scp.rows import PATIENT_COLUMNS, Row
 from asyncfind.scp.store import Store
 
-__all__ = ["CHARSET", "Answer", "Check", "QueryRefused", "Search", "charset_element", "key_condition", "key_text"]
+__all__ = [
+    "CHARSET",
+    "Answer",
+    "Check",
+    "QueryRefused",
+    "Search",
+    "charset_element",
+    "key_condition",
+    "key_text",
+]
 
 _MISMATCH: Final = 0xA900
 """Identifier does not match SOP Class (PS3.4 Table C.4-1)."""

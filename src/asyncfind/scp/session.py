@@ -1,18 +1,19 @@
 """One association that we accepted, in one coroutine: C-FIND, C-CANCEL, C-ECHO, release.
 
 The same upper layer and DIMSE as the requestor's, the other way round. Responses go out in
-batches, one write for many, and wait when the peer does not read.
+batches, one write for many, and wait while the peer does not read.
 """
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 import anyio
 import anyio.lowlevel
 
 from asyncfind.dimse.command import (
+    VERIFICATION,
     CancelRQ,
     EchoRQ,
     EchoRSP,
@@ -23,10 +24,10 @@ from asyncfind.dimse.command import (
 from asyncfind.dimse.message import Assembler, Message, fragment
 from asyncfind.errors import PeerError
 from asyncfind.net.transport import Stream
-from asyncfind.query.syntax import SYNTAXES, TransferSyntax
-from asyncfind.scp import script
+from asyncfind.scp import script as steps
 from asyncfind.scp.answers import Source
-from asyncfind.scp.negotiation import Negotiated, Policy, negotiate
+from asyncfind.scp.counters import Counters
+from asyncfind.scp.negotiation import Agreement, Policy, agree
 from asyncfind.scp.script import Moment, Script
 from asyncfind.scp.search import QueryRefused
 from asyncfind.ul.pdu import PDV, AssociateRJ, AssociateRQ
@@ -37,3 +38,399 @@ from asyncfind.ul.upper_layer import (
     ReleaseRequested,
     UpperLayer,
 )
+
+__all__ = ["Gate", "Pace", "Session"]
+
+_SUCCESS: Final = 0x0000
+_CANCELLED: Final = 0xFE00
+_NO_SUCH_CLASS: Final = 0x0122
+_BATCH: Final = 32 * 1024
+"""Bytes of identifiers that one write carries."""
+_MAX_WAITING: Final = 64
+"""Requests sent before their predecessor is answered, although no such window was negotiated."""
+_MAX_COMMENT: Final = 64
+"""Bytes of Error Comment (0000,0902), an LO."""
+_GOODBYE: Final = 0.5
+"""Seconds that the peer has to close after our A-ABORT, when the server ends."""
+
+Gate = Callable[[AssociateRQ], AssociateRJ | None]
+"""Decides whether an association is rejected."""
+
+
+class _Over(Exception):
+    """A script has ended the connection, or the peer has while we were silent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How slow an archive is.
+
+    Args:
+        query: seconds before the first response.
+        response: seconds between two responses.
+    """
+
+    query: float = 0.0
+    response: float = 0.0
+
+
+class Session:
+    """The acceptor's side of one association.
+
+    Args:
+        stream: a new connection; `run` closes it.
+        source: answers the queries.
+        gate: says no to an association request, or nothing.
+        script: how to misbehave.
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        source: Source,
+        gate: Gate,
+        *,
+        policy: Policy,
+        pace: Pace,
+        counters: Counters,
+        script: Script,
+    ) -> None:
+        self._stream = stream
+        self._source = source
+        self._gate = gate
+        self._policy = policy
+        self._pace = pace
+        self._counters = counters
+        self._script = script
+        self._upper_layer = UpperLayer(acceptor=True, max_pdu_length=policy.max_pdu_length)
+        self._assembler = Assembler()
+        self._agreement: Agreement | None = None
+        self._waiting: deque[Message] = deque()
+        self._query = 0
+        self._message_id: int | None = None
+        self._cancelled = False
+        self._split: steps.Split | None = None
+
+    async def run(self) -> None:
+        """Serve until the connection has ended; cancellation aborts the association."""
+        over = False
+        try:
+            self._upper_layer.connected(anyio.current_time())
+            await self._act(Moment.CONNECTED)
+            while not self._upper_layer.should_close:
+                await self._pump()
+                while self._waiting and self._upper_layer.is_open:
+                    await self._serve(self._waiting.popleft())
+        except _Over:
+            over = True
+        finally:
+            if self._agreement is not None:
+                self._counters.associations -= 1
+                self._counters.changed()
+            with anyio.CancelScope(shield=True):
+                if not over and not self._upper_layer.should_close:
+                    await self._abort()
+                await self._stream.close()
+
+    async def _abort(self) -> None:
+        """A-ABORT, then a moment for the peer to close: unread bytes would make the kernel reset."""
+        self._upper_layer.abort(anyio.current_time())
+        with anyio.move_on_after(_GOODBYE):
+            await self._flush()
+            while not self._upper_layer.should_close:
+                await self._pump()
+        if not self._upper_layer.should_close:
+            self._stream.abort()
+
+    # Bytes.
+
+    async def _pump(self, deadline: float | None = None) -> None:
+        """One turn: bytes or time in, indications taken, bytes out; ends by `deadline`."""
+        limits = [limit for limit in (deadline, self._upper_layer.deadline()) if limit is not None]
+        data: bytes | None = None
+        if self._stream.has_data or not limits:
+            data = await self._stream.receive()
+        else:
+            with anyio.CancelScope(deadline=min(limits)):
+                data = await self._stream.receive()
+        now = anyio.current_time()
+        if data is None:
+            indications = self._upper_layer.handle_timeout(now)
+        elif data:
+            indications = self._upper_layer.receive_data(data, now)
+        else:
+            indications = self._upper_layer.receive_eof(now)
+        for indication in indications:
+            await self._take(indication)
+        await self._flush()
+
+    async def _flush(self) -> None:
+        if data := self._upper_layer.data_to_send():
+            await self._write(data)
+
+    async def _write(self, data: bytes) -> None:
+        if self._split is None:
+            await self._stream.send(data)
+            return
+        for start in range(0, len(data), self._split.size):
+            await self._stream.send(data[start : start + self._split.size])
+            await anyio.sleep(self._split.pause)
+
+    async def _listen(self) -> None:
+        """Take what has come meanwhile, without waiting for more."""
+        await anyio.lowlevel.checkpoint()
+        while self._stream.has_data and self._upper_layer.is_open:
+            await self._pump()
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait, but notice a C-CANCEL and the end of the association."""
+        deadline = anyio.current_time() + seconds
+        while self._goes_on and anyio.current_time() < deadline:
+            await self._pump(deadline)
+
+    @property
+    def _goes_on(self) -> bool:
+        """The query in progress is neither cancelled nor cut off."""
+        return self._upper_layer.is_open and not self._cancelled
+
+    # Indications.
+
+    async def _take(self, indication: Indication) -> None:
+        match indication:
+            case AssociateRequested():
+                await self._decide(indication.rq)
+            case DataReceived():
+                for message in self._assembler.feed(indication.pdvs):
+                    await self._take_message(message)
+                if self._assembler.error is not None:
+                    self._upper_layer.abort(anyio.current_time())
+            case ReleaseRequested():
+                self._counters.releases += 1
+                self._counters.changed()
+                if not isinstance(await self._act(Moment.RELEASE), steps.Ignore):
+                    self._upper_layer.respond_release(anyio.current_time())
+            case _:
+                pass  # the end of the association; the upper layer's state says the rest
+
+    async def _decide(self, rq: AssociateRQ) -> None:
+        if await self._act(Moment.REQUESTED) is not None:
+            return
+        rejection = self._gate(rq)
+        if rejection is not None:
+            self._upper_layer.reject(rejection, anyio.current_time())
+            self._counters.rejected += 1
+        else:
+            agreement = agree(rq, self._source.models, self._policy)
+            self._upper_layer.accept(agreement.ac)
+            self._agreement = agreement
+            self._counters.accepted += 1
+            self._counters.associations += 1
+            self._counters.peak = max(self._counters.peak, self._counters.associations)
+        self._counters.changed()
+
+    async def _take_message(self, message: Message) -> None:
+        known = self._agreement is not None and message.context_id in self._agreement.contexts
+        command = message.command
+        if known and isinstance(command, CancelRQ):
+            self._counters.cancels += 1
+            self._counters.changed()
+            # One for a query that has ended crossed its final response: nothing to do.
+            if command.message_id == self._message_id and not isinstance(
+                await self._act(Moment.CANCEL), steps.Ignore
+            ):
+                self._cancelled = True
+        elif known and isinstance(command, FindRQ | EchoRQ) and len(self._waiting) < _MAX_WAITING:
+            self._waiting.append(message)
+        else:
+            self._upper_layer.abort(anyio.current_time())
+
+    # Requests.
+
+    async def _serve(self, message: Message) -> None:
+        command = message.command
+        try:
+            if isinstance(command, FindRQ):
+                await self._find(message.context_id, command, message.identifier or b"")
+            elif isinstance(command, EchoRQ):
+                self._counters.echoes += 1
+                self._counters.changed()
+                if await self._act(Moment.ECHO) is None:
+                    rsp = EchoRSP(command.message_id, _SUCCESS, VERIFICATION)
+                    await self._send(self._fragments(message.context_id, rsp))
+        except PeerError:  # a maximum length that no fragment fits
+            self._upper_layer.abort(anyio.current_time())
+            await self._flush()
+
+    async def _find(self, context_id: int, rq: FindRQ, identifier: bytes) -> None:
+        self._query += 1
+        self._message_id = rq.message_id
+        self._cancelled = False
+        self._counters.queries += 1
+        self._counters.running += 1
+        self._counters.changed()
+        try:
+            final = await self._answer(context_id, rq, identifier)
+            if final is not None:
+                await self._send(self._fragments(context_id, final))
+        finally:
+            self._message_id = None
+            self._counters.running -= 1
+            self._counters.changed()
+        await self._act(Moment.ANSWERED)
+
+    async def _answer(self, context_id: int, rq: FindRQ, identifier: bytes) -> FindRSP | None:
+        """Send the matches; returns the final response."""
+        assert self._agreement is not None
+        sop_class, syntax = self._agreement.contexts[context_id]
+        action = await self._act(Moment.QUERY)
+        await self._pause(self._pace.query)
+        if action is None:
+            if sop_class not in self._source.models:
+                return FindRSP(rq.message_id, _NO_SUCH_CLASS, rq.sop_class)
+            try:
+                matches = self._source.respond(
+                    sop_class,
+                    identifier,
+                    syntax,
+                    relational=sop_class in self._agreement.relational,
+                )
+            except QueryRefused as exc:
+                return FindRSP(
+                    rq.message_id,
+                    exc.status,
+                    rq.sop_class,
+                    offending=exc.offending,
+                    comment=exc.text.encode("ascii", "replace")[:_MAX_COMMENT],
+                )
+            action = await self._send_matches(context_id, rq, matches)
+        if action is None and self._goes_on:
+            action = await self._act(Moment.FINAL)
+        if isinstance(action, steps.Finish):
+            return FindRSP(
+                rq.message_id,
+                action.status,
+                rq.sop_class,
+                offending=action.offending,
+                comment=action.comment,
+            )
+        status = _CANCELLED if self._cancelled else _SUCCESS
+        return FindRSP(rq.message_id, status, rq.sop_class)
+
+    async def _send_matches(
+        self, context_id: int, rq: FindRQ, matches: Iterable[tuple[int, bytes] | None]
+    ) -> steps.Action | None:
+        """Send pending responses until there are no more, or none are wanted."""
+        heads: dict[int, PDV] = {}
+        fits = -1  # the longest identifier known to fit one fragment, its command another
+        batch: list[PDV] = []
+        size = sent = fresh = 0
+        stops = deque(self._script.stops(self._query))
+        pause = self._pace.response
+        for match in matches:
+            if match is not None:
+                status, identifier = match
+                head = heads.get(status)
+                if head is not None and len(identifier) <= fits:
+                    batch += (head, PDV(context_id, False, True, identifier))
+                else:
+                    command = FindRSP(rq.message_id, status, rq.sop_class)
+                    pdvs = self._fragments(context_id, command, identifier)
+                    batch += pdvs
+                    if len(pdvs) == 2:
+                        heads[status], fits = pdvs[0], len(identifier)
+                size += len(identifier)
+                sent += 1
+                fresh += 1
+                stop = bool(stops) and sent == stops[0]
+                if size < _BATCH and not stop and not pause:
+                    continue
+            else:
+                stop = False
+            await self._send_batch(batch, fresh)
+            size = fresh = 0
+            if stop:
+                action = await self._act(Moment.RESPONSE, stops.popleft())
+                if action is not None:
+                    return action
+            if pause and match is not None:
+                await self._pause(pause)
+            await self._listen()
+            if not self._goes_on:
+                break
+        await self._send_batch(batch, fresh)
+        return None
+
+    async def _send_batch(self, batch: list[PDV], responses: int) -> None:
+        await self._send(batch)
+        batch.clear()
+        if responses:
+            self._counters.responses += responses
+            self._counters.changed()
+
+    def _fragments(
+        self, context_id: int, command: FindRSP | EchoRSP, identifier: bytes | None = None
+    ) -> list[PDV]:
+        assert self._agreement is not None
+        encoded = encode_command(command, identifier is not None)
+        return fragment(context_id, encoded, identifier, self._agreement.peer_max_length)
+
+    async def _send(self, pdvs: Iterable[PDV]) -> None:
+        """One write; nothing once the association has ended."""
+        if self._upper_layer.is_open:
+            self._upper_layer.send_data(pdvs)
+            await self._flush()
+
+    # Misbehaviour.
+
+    async def _act(self, moment: Moment, after: int = 0) -> steps.Action | None:
+        """Do what the script says; returns what replaces the normal course, None to go on with it.
+
+        Raises:
+            _Over: there is no connection any more.
+        """
+        for action in self._script.actions(moment, self._query, after):
+            await self._flush()
+            now = anyio.current_time()
+            match action:
+                case steps.Delay():
+                    await (self._pause if self._upper_layer.is_open else anyio.sleep)(
+                        action.seconds
+                    )
+                    continue
+                case steps.Send():
+                    await self._write(action.data)
+                    continue
+                case steps.Split():
+                    self._split = action
+                    continue
+                case steps.Close():
+                    raise _Over
+                case steps.Reset():
+                    self._stream.abort()
+                    raise _Over
+                case steps.Stall():
+                    await self._stall(action)
+                case steps.Abort():
+                    self._upper_layer.abort(now, action.source, action.reason)
+                case steps.Reject():
+                    rj = AssociateRJ(
+                        result=action.result, source=action.source, reason=action.reason
+                    )
+                    self._upper_layer.reject(rj, now)
+                    self._counters.rejected += 1
+                    self._counters.changed()
+                case steps.Release():
+                    self._upper_layer.release()
+                case steps.Finish() | steps.Ignore():
+                    pass
+            await self._flush()
+            return action
+        return None
+
+    async def _stall(self, stall: steps.Stall) -> None:
+        """Silent until the peer has gone, or for ever."""
+        if stall.deaf:
+            await anyio.sleep_forever()
+        while await self._stream.receive():
+            pass
+        raise _Over

@@ -15,7 +15,7 @@ from asyncfind.scp.matching import fold_name
 from asyncfind.scp.people import people
 from asyncfind.scp.rows import PATIENT_COLUMNS, STUDY_COLUMNS, WORKLIST_COLUMNS, Row
 
-__all__ = ["Store"]
+__all__ = ["TODAY", "Store"]
 
 _INTEGERS: Final = frozenset(
     (
@@ -29,7 +29,7 @@ _INTEGERS: Final = frozenset(
         "pregnancy",
     )
 )
-_TODAY: Final = date(2026, 6, 15)
+TODAY: Final = date(2026, 6, 15)
 _ISSUER: Final = "ASYNCFIND"
 _FROM: Final = {
     "patients": "patients",
@@ -64,7 +64,7 @@ class Store:
 
     @classmethod
     def generate(
-        cls, studies: int, seed: int, *, worklist: int | None = None, today: date = _TODAY
+        cls, studies: int, seed: int, *, worklist: int | None = None, today: date = TODAY
     ) -> Self:
         """Fill a store with invented patients; the same arguments give the same contents.
 

@@ -73,7 +73,9 @@ PEOPLE: Final[tuple[Person, ...]] = (
     Person("Журавлёва^Екатерина", ("ISO_IR 144",), "F", "19720404", "Огарёв^Пётр"),
     Person("Фёдоров^Юрий", ("ISO_IR 144",), "M", "19481019", "Огарёв^Пётр"),
     Person("Δημητρίου^Καλλιόπη", ("ISO_IR 126",), "F", "19931203", "Σταθάκης^Σπύρος"),
-    Person("Kitagawa^Yuuko=北川^優子=きたがわ^ゆうこ", _JIS, "F", "19570916", "Aoki^Noboru=青木^昇"),
+    Person(
+        "Kitagawa^Yuuko=北川^優子=きたがわ^ゆうこ", _JIS, "F", "19570916", "Aoki^Noboru=青木^昇"
+    ),
     Person("Hoshino^Ryou=星野^亮=ほしの^りょう", _UTF8, "M", "19840121", "Aoki^Noboru=青木^昇"),
     Person("Seo^Jaeho=徐^在浩=서^재호", _KOREAN, "M", "19750808", "Bae^Sujin=裵^秀珍=배^수진"),
     Person("Liang^Meiling=梁^美玲", ("GB18030",), "F", "19990617", "Shen^Weidong=沈^卫东"),

@@ -1,0 +1,90 @@
+"""`asyncfind archive`: an archive with invented patients."""
+
+import sys
+from typing import TYPE_CHECKING
+
+import anyio
+import click
+
+from asyncfind.errors import InvalidRequest
+from asyncfind.records import ExitCode
+
+if TYPE_CHECKING:
+    from asyncfind.scp.server import ArchiveConfig
+
+__all__ = ["archive"]
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("--host", default="127.0.0.1", show_default=True, help="address to listen at")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=11112, show_default=True, help="0: any free"
+)
+@click.option("--aet", default="ARCHIVE", show_default=True, help="AE title of the archive")
+@click.option(
+    "--studies", type=click.IntRange(1, 1_000_000), default=1000, show_default=True, help="how many"
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="other patients")
+@click.option(
+    "--delay", type=click.FloatRange(0), default=0.0, help="seconds before the first response"
+)
+@click.option(
+    "--response-delay", type=click.FloatRange(0), default=0.0, help="seconds between responses"
+)
+@click.option(
+    "--max-associations", type=click.IntRange(1), help="reject more than so many at a time"
+)
+@click.option("--check-called", is_flag=True, help="reject those who call another AE title")
+def archive(
+    host: str,
+    port: int,
+    aet: str,
+    studies: int,
+    seed: int,
+    delay: float,
+    response_delay: float,
+    max_associations: int | None,
+    check_called: bool,
+) -> int:
+    """Run an archive that answers C-FIND and C-ECHO until Ctrl-C.
+
+    It knows Patient Root, Study Root, Patient/Study Only and Modality Worklist. Its patients are
+    invented, and the same for the same seed.
+    """
+    from asyncfind.cli.execute import run_async
+    from asyncfind.cli.nodes import check_title
+    from asyncfind.scp.server import ArchiveConfig
+
+    config = ArchiveConfig(
+        aet=check_title(aet, "called"),
+        host=host,
+        port=port,
+        studies=studies,
+        seed=seed,
+        delay=delay,
+        response_delay=response_delay,
+        max_associations=max_associations,
+        check_called=check_called,
+    )
+    return run_async(_main, config)
+
+
+async def _main(config: "ArchiveConfig") -> ExitCode:
+    from asyncfind.cli.execute import watch_signals
+    from asyncfind.scp.server import serve
+
+    try:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(watch_signals, tasks.cancel_scope.cancel)
+            port = await tasks.start(serve, config)
+            sys.stderr.write(
+                f"{config.aet} with {config.studies} studies answers at {config.host} port {port}; "
+                "Ctrl-C ends it.\n"
+            )
+            sys.stderr.flush()
+    except* OSError as group:
+        raise InvalidRequest(
+            f"cannot listen at {config.host} port {config.port}: {group.exceptions[0]}",
+            "Choose another --port; 0 takes any free one.",
+        ) from group
+    return ExitCode.COMPLETE

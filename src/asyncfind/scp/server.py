@@ -1,0 +1,176 @@
+"""The embedded archive as a server: an SCP on our own upper layer, good by default."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+import anyio
+import anyio.to_thread
+from anyio.abc import TaskStatus
+
+from asyncfind.net import transport
+from asyncfind.scp.answers import Source
+from asyncfind.scp.counters import Counters
+from asyncfind.scp.find import Archive
+from asyncfind.scp.negotiation import CONGESTION, LIMIT, Policy, objection
+from asyncfind.scp.script import GOOD, Scripts, always
+from asyncfind.scp.session import Pace, Session
+from asyncfind.scp.store import TODAY, Store
+from asyncfind.ul.pdu import AssociateRJ, AssociateRQ
+
+__all__ = ["ArchiveConfig", "Server", "serve"]
+
+_GRACE: Final = 5.0
+
+
+class Server:
+    """Accepts associations and answers them from one source.
+
+    Args:
+        source: an `Archive`, `Answers`, or anything that answers queries.
+        policy: what is accepted.
+        pace: how slow it is.
+        max_associations: more at a time are rejected; None takes all.
+        scripts: how each association misbehaves.
+
+    Attributes:
+        counters: what has happened.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        *,
+        policy: Policy | None = None,
+        pace: Pace | None = None,
+        max_associations: int | None = None,
+        scripts: Scripts | None = None,
+    ) -> None:
+        self.counters = Counters()
+        self._source = source
+        self._policy = policy or Policy()
+        self._pace = pace or Pace()
+        self._max_associations = max_associations
+        self._scripts = scripts or always(GOOD)
+        self._stopping = anyio.Event()
+
+    async def serve(
+        self,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        grace: float = _GRACE,
+        task_status: TaskStatus[int] = anyio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Serve until `stop` is called or the task is cancelled; `task_status` gets the port.
+
+        Cancellation aborts every association at once.
+
+        Args:
+            grace: seconds that running queries get to end after `stop`.
+
+        Raises:
+            OSError: the port cannot be bound.
+        """
+        async with anyio.create_task_group() as tasks:
+            bound = await tasks.start(transport.serve, self._handle, host, port)
+            task_status.started(bound)
+            await self._stopping.wait()
+            with anyio.move_on_after(grace):
+                await self.counters.until(lambda counters: counters.running == 0)
+            tasks.cancel_scope.cancel()
+
+    def stop(self) -> None:
+        """End `serve`: no new associations, running queries get a grace, then all are aborted."""
+        self._stopping.set()
+
+    async def _handle(self, stream: transport.Stream) -> None:
+        self.counters.connections += 1
+        self.counters.changed()
+        session = Session(
+            stream,
+            self._source,
+            self._gate,
+            policy=self._policy,
+            pace=self._pace,
+            counters=self.counters,
+            script=self._scripts(self.counters.connections),
+        )
+        await session.run()
+
+    def _gate(self, rq: AssociateRQ) -> AssociateRJ | None:
+        if rejection := objection(rq, self._policy):
+            return rejection
+        if self._stopping.is_set():
+            return CONGESTION
+        limit = self._max_associations
+        if limit is not None and self.counters.associations >= limit:
+            return LIMIT
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveConfig:
+    """An embedded archive with invented patients.
+
+    Args:
+        aet: AE title; also what Retrieve AE Title says.
+        host, port: where to listen; port 0 lets the system choose.
+        studies, seed: how many, and which; see `Store.generate`.
+        worklist: scheduled procedure steps; a twentieth of the studies when None.
+        today: the day that the worklist is about.
+        delay: seconds before the first response to a query.
+        response_delay: seconds between two responses.
+        max_associations: more at a time are rejected; None takes all.
+        check_called: reject those who call another AE title.
+        scripts: how each association misbehaves; None behaves well.
+    """
+
+    aet: str = "ARCHIVE"
+    host: str = "127.0.0.1"
+    port: int = 0
+    studies: int = 1000
+    seed: int = 1
+    worklist: int | None = None
+    today: date = TODAY
+    delay: float = 0.0
+    response_delay: float = 0.0
+    max_associations: int | None = None
+    check_called: bool = False
+    scripts: Scripts | None = None
+
+
+async def serve(
+    config: ArchiveConfig,
+    *,
+    on_server: Callable[[Server], None] | None = None,
+    task_status: TaskStatus[int] = anyio.TASK_STATUS_IGNORED,
+) -> None:
+    """Generate an archive and serve it until cancelled; `task_status` gets the port.
+
+    Args:
+        on_server: gets the server before it listens, for its counters and `stop`.
+
+    Raises:
+        OSError: the port cannot be bound.
+    """
+
+    def generate() -> Store:
+        return Store.generate(
+            config.studies, config.seed, worklist=config.worklist, today=config.today
+        )
+
+    # In a thread: several archives start at once, and Ctrl-C is heard meanwhile.
+    store = await anyio.to_thread.run_sync(generate)
+    with store:
+        server = Server(
+            Archive(store, config.aet),
+            policy=Policy(aet=config.aet, check_called=config.check_called),
+            pace=Pace(config.delay, config.response_delay),
+            max_associations=config.max_associations,
+            scripts=config.scripts,
+        )
+        if on_server is not None:
+            on_server(server)
+        await server.serve(config.host, config.port, task_status=task_status)
