@@ -97,19 +97,25 @@ def entry_of(tag: int) -> Entry | None:
 
 
 @lru_cache(maxsize=_MAX_CACHED)
-def vr_of(tag: int) -> str:
+def vr_of(tag: int, creator: str = "") -> str:
     """The value representation that `tag` has where its encoding does not tell.
 
     Where the dictionary leaves a choice it is US for US or SS, and OW for all that OW is among
     (PS3.5 Section A.1 requires it of pixel, overlay and LUT data). Group lengths are UL, private
     creators LO (PS3.5 Sections 7.2 and 7.8.1); UN is what is unknown.
+
+    Args:
+        creator: who reserved the block of a private tag, where that is known.
     """
     number = tag & 0xFFFF
     if number == 0:
         return "UL"
-    if tag >> 16 & 1:
-        return "LO" if 0x10 <= number <= 0xFF else "UN"
-    entry = entry_of(tag)
+    if not tag >> 16 & 1:
+        entry = entry_of(tag)
+    elif 0x10 <= number <= 0xFF:
+        return "LO"
+    else:
+        entry = private_entry(tag, creator) if creator else None
     if entry is None or entry.vr == "NONE":
         return "UN"
     return "OW" if "OW" in entry.vr else entry.vr[:2]

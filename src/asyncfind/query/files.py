@@ -1,18 +1,21 @@
-"""Query files: DICOM files, bare data sets, DICOM JSON."""
+"""Query files: DICOM files (PS3.10), bare data sets, DICOM JSON (PS3.18 Annex F), by content."""
 
 import json
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from asyncfind.errors import InvalidRequest, MalformedIdentifier
-from asyncfind.query.element import Item
+from asyncfind.query.dictionary import entry_of
+from asyncfind.query.element import LONG_VRS, Item
 from asyncfind.query.json_model import item_from_json
 from asyncfind.query.reader import read_item
 from asyncfind.query.syntax import (
     EXPLICIT_VR_BIG_ENDIAN,
     EXPLICIT_VR_LITTLE_ENDIAN,
     IMPLICIT_VR_LITTLE_ENDIAN,
+    SHORT_VRS,
     SYNTAXES,
     TransferSyntax,
 )
@@ -21,69 +24,213 @@ from asyncfind.safe import safe
 __all__ = ["read_query_file"]
 
 _MAX_SIZE: Final = 16 * 1024 * 1024
+_PREAMBLE: Final = 128
+_META: Final = b"\x02\x00"
+_UNDEFINED: Final = 0xFFFFFFFF
+_VRS: Final = frozenset(vr.encode() for vr in LONG_VRS | SHORT_VRS)
+_LONG: Final = frozenset(vr.encode() for vr in LONG_VRS)
+_ENCAPSULATED: Final = ("1.2.840.10008.1.2.4.", "1.2.840.10008.1.2.5")
+"""JPEG and its like, RLE: their data sets are in Explicit VR Little Endian (PS3.5 Section A.4)."""
+
+_MAX_UID: Final = 64
 _HINT: Final = "A query file is a DICOM file, a bare data set or DICOM JSON (PS3.18 Annex F)."
+_DAMAGED: Final = "The file is cut off or damaged: copy or make it again."
+_KEYS_ONLY: Final = "A query needs keys alone: leave PixelData out."
 
 
 def read_query_file(path: Path) -> Item:
-    """Read the data set of a query file; a File Meta Information (PS3.10) is left out.
+    """Read the data set of a query file; its File Meta Information is left out.
+
+    DICOM files are read in the transfer syntax they name, any but the compressed ones. Byte order
+    and VR encoding of bare data sets are guessed from the first element, as findscu does. What
+    begins with a brace or bracket is JSON, of one data set.
 
     Raises:
-        InvalidRequest: it cannot be read or is no such file.
+        InvalidRequest: it cannot be read, or is no such file; the text names it.
     """
-    name = safe(str(path), 200)
+    try:
+        data = _load(path)
+        item = _parse_json(data) if _looks_like_json(data) else _read_dicom(data)
+        if not item.elements:
+            raise InvalidRequest("holds no elements", "Make a file with at least one key.")
+        _refuse_foreign(item)
+    except InvalidRequest as exc:
+        raise InvalidRequest(f"query file {safe(str(path))}: {exc.text}", exc.hint) from exc
+    return item
+
+
+def _load(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             data = file.read(_MAX_SIZE + 1)
     except OSError as exc:
         raise InvalidRequest(
-            f"cannot read query file {name}: {exc.strerror}", "Check its name and permissions."
+            f"cannot be read: {exc.strerror}",
+            "Name the files in it." if path.is_dir() else "Check its name and permissions.",
         ) from exc
     if len(data) > _MAX_SIZE:
-        raise InvalidRequest(f"query file {name} is larger than 16 MiB", _HINT)
+        raise InvalidRequest(f"larger than {_MAX_SIZE >> 20} MiB", _KEYS_ONLY)
     if not data:
-        raise InvalidRequest(f"query file {name} is empty", _HINT)
+        raise InvalidRequest("empty", _HINT)
+    return data
+
+
+def _refuse_foreign(item: Item) -> None:
+    """Refuse what may be in a file but not in an identifier."""
+    for tag in item.elements:
+        if tag >> 16 in (0x0000, 0x0002):
+            raise InvalidRequest(
+                f"holds ({tag >> 16:04x},{tag & 0xFFFF:04x}), which is no part of a data set",
+                "Leave the elements of groups 0000 and 0002 out.",
+            )
+    work = [item]
+    while work:
+        for element in work.pop().elements.values():
+            if isinstance(element.value, list):
+                work += element.value
+            elif element.length == _UNDEFINED:
+                raise InvalidRequest("holds compressed pixel data", _KEYS_ONLY)
+
+
+# --- DICOM JSON ---
+
+
+def _looks_like_json(data: bytes) -> bool:
+    start = data.removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n")[:2]
+    return start[:1] in (b"{", b"[") and start[1:] != b"\0"
+
+
+def _parse_json(data: bytes) -> Item:
     try:
-        if data.lstrip()[:1] in (b"{", b"["):
-            return item_from_json(json.loads(data))
-        syntax, body = _split(data)
-        item = read_item(body, syntax)
-    except (MalformedIdentifier, ValueError, RecursionError) as exc:
+        return item_from_json(
+            json.loads(
+                data.decode("utf-8-sig"),
+                object_pairs_hook=_unique,
+                parse_constant=_refuse_constant,
+            )
+        )
+    except UnicodeDecodeError as exc:
         raise InvalidRequest(
-            f"query file {name} cannot be decoded: {safe(str(exc), 200)}", _HINT
+            f"no JSON: byte {exc.start} is not UTF-8", "JSON has to be UTF-8 (RFC 8259)."
         ) from exc
-    if not item.elements:
-        raise InvalidRequest(f"query file {name} holds no elements", _HINT)
-    return item
+    except RecursionError as exc:
+        raise InvalidRequest("nested too deeply", "Sequences nest at most 64 levels.") from exc
+    except json.JSONDecodeError as exc:
+        raise InvalidRequest(
+            f"no JSON: {exc.msg} (line {exc.lineno}, column {exc.colno})", _HINT
+        ) from exc
+    except ValueError as exc:
+        raise InvalidRequest(f"no JSON: {safe(str(exc), _MAX_UID)}", _HINT) from exc
 
 
-def _split(data: bytes) -> tuple[TransferSyntax, bytes]:
-    if data[128:132] == b"DICM":
-        return _meta(data, 132)
-    if data[:4] == b"\x02\x00\x00\x00":
-        return _meta(data, 0)
-    return _guess(data), data
+def _unique(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InvalidRequest(
+            f"DICOM JSON query: {safe(twice, _MAX_UID)}: given twice", "Keep one of them."
+        )
+    return members
 
 
-def _meta(data: bytes, at: int) -> tuple[TransferSyntax, bytes]:
-    uid = IMPLICIT_VR_LITTLE_ENDIAN.uid
-    while data[at : at + 2] == b"\x02\x00" and at + 12 <= len(data):
-        element, vr = struct.unpack_from("<H", data, at + 2)[0], data[at + 4 : at + 6]
-        long = vr in (b"OB", b"OW", b"UN", b"SQ", b"UT")
-        start = at + (12 if long else 8)
-        length = struct.unpack_from("<I" if long else "<H", data, at + (8 if long else 6))[0]
-        if element == 0x0010:
-            uid = data[start : start + length].rstrip(b"\0 ").decode("ascii", "replace")
-        at = start + length
+def _refuse_constant(name: str) -> object:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+# --- DICOM ---
+
+
+def _read_dicom(data: bytes) -> Item:
+    start = _PREAMBLE + 4 if data[_PREAMBLE : _PREAMBLE + 4] == b"DICM" else 0
+    if data.startswith(_META, start):
+        uid, start = _skip_meta(data, start)
+        syntax = _syntax_of(uid) if uid else _guess(data, start)
+    elif start == len(data):
+        return Item()
+    else:
+        syntax = _guess(data, start)
+    try:
+        return read_item(data[start:], syntax)
+    except MalformedIdentifier as exc:
+        raise InvalidRequest(f"{exc.text}, in {syntax.name}", _DAMAGED) from exc
+
+
+def _skip_meta(data: bytes, pos: int) -> tuple[str, int]:
+    """Walk over File Meta Information (PS3.10 Section 7.1).
+
+    Its elements are followed as long as they are of group 0002, but not beyond the end that
+    (0002,0000) gives: what is wrong there must not cost a file that others read.
+
+    Returns:
+        The transfer syntax, empty where none is named, and the offset of the data set.
+    """
+    uid = ""
+    end = None
+    explicit = data[pos + 4 : pos + 6] in _VRS
+    while data.startswith(_META, pos) and pos != end:
+        if pos + 12 > len(data):
+            raise InvalidRequest("cut off in its File Meta Information", _DAMAGED)
+        (number,) = struct.unpack_from("<H", data, pos + 2)
+        if not explicit:
+            (length,) = struct.unpack_from("<I", data, pos + 4)
+            start = pos + 8
+        elif data[pos + 4 : pos + 6] in _LONG:
+            (length,) = struct.unpack_from("<I", data, pos + 8)
+            start = pos + 12
+        else:
+            (length,) = struct.unpack_from("<H", data, pos + 6)
+            start = pos + 8
+        pos = start + length
+        if pos > len(data):
+            raise InvalidRequest("cut off in its File Meta Information", _DAMAGED)
+        value = data[start:pos]
+        if number == 0x0000 and length == 4:
+            end = pos + int.from_bytes(value, "little")
+        elif number == 0x0010:
+            uid = value.rstrip(b" \0").decode("latin_1")
+    return uid, pos
+
+
+def _syntax_of(uid: str) -> TransferSyntax:
     syntax = SYNTAXES.get(uid)
-    if syntax is None:
-        raise ValueError(f"transfer syntax {uid} is none that a query can have")
-    return syntax, data[at:]
+    if syntax is not None:
+        return syntax
+    if uid.startswith(_ENCAPSULATED):
+        return EXPLICIT_VR_LITTLE_ENDIAN
+    raise InvalidRequest(
+        f"in transfer syntax {safe(uid, _MAX_UID)}, which is not supported",
+        "Convert it to Explicit VR Little Endian.",
+    )
 
 
-def _guess(data: bytes) -> TransferSyntax:
-    """Byte order and explicitness from the first element, as findscu guesses them."""
-    explicit = data[4:6].isalpha() and data[4:6].isupper()
-    little = struct.unpack_from("<H", data)[0] if len(data) >= 2 else 0
-    if not explicit:
+def _guess(data: bytes, start: int) -> TransferSyntax:
+    """Guess from the first element whether VRs are explicit, and the byte order."""
+    head = data[start : start + 8]
+    if len(head) < 8:
+        raise InvalidRequest("no DICOM file", _HINT)
+    group, number = struct.unpack_from("<HH", head)
+    is_little = _may_begin(group << 16 | number)
+    group, number = struct.unpack_from(">HH", head)
+    is_big = _may_begin(group << 16 | number)
+    if head[4:6] in _VRS:
+        return EXPLICIT_VR_BIG_ENDIAN if is_big and not is_little else EXPLICIT_VR_LITTLE_ENDIAN
+    if is_little:
         return IMPLICIT_VR_LITTLE_ENDIAN
-    return EXPLICIT_VR_BIG_ENDIAN if little & 0xFF == 0 and little else EXPLICIT_VR_LITTLE_ENDIAN
+    if is_big:
+        found = "looks like Implicit VR Big Endian, which is no transfer syntax"
+        raise InvalidRequest(found, "Convert it to Explicit VR Little Endian.")
+    hint = _HINT
+    if head[:1] == b"<":
+        hint = "It looks like XML: make a DICOM file of it with xml2dcm."
+    elif head[:1] in (b"(", b"#"):
+        hint = "It looks like a dump: make a DICOM file of it with dump2dcm."
+    raise InvalidRequest("no DICOM file", hint)
+
+
+def _may_begin(tag: int) -> bool:
+    """Whether a data set can begin with `tag`: known, a group length or a private creator."""
+    group, number = tag >> 16, tag & 0xFFFF
+    if group & 1:
+        return number == 0 or 0x10 <= number <= 0xFF
+    return entry_of(tag) is not None or (number == 0 and 0 < group <= 0xFF)

@@ -10,7 +10,7 @@ from asyncfind.scp.catalogue import MODALITIES, PROCEDURES, Procedure
 from asyncfind.scp.people import CULTURES, Person, physician
 from asyncfind.scp.rows import Row, format_time, instance_count
 
-__all__ = ["physicians_of", "steps_of", "studies_of"]
+__all__ = ["age", "physicians_of", "steps_of", "studies_of"]
 
 _DAYS_KEPT: Final = 8 * 365
 _PRIORITIES: Final = ("ROUTINE", "ROUTINE", "ROUTINE", "HIGH", "STAT")
@@ -68,7 +68,7 @@ def studies_of(
             modalities,
             sop_classes,
             names[int(chance() * len(names))],
-            _age(person.birth_date, day),
+            age(person.birth_date, day),
             f"{45 + salt % 500 / 10:.1f}",
             procedure.code,
             procedure.meaning,
@@ -145,7 +145,7 @@ def _uid(rng: Random) -> str:
     return f"2.25.{bits & ~(0xF << 76) & ~(0x3 << 62) | (0x4 << 76) | (0x2 << 62)}"
 
 
-def _age(birth_date: str, day: str) -> str:
+def age(birth_date: str, day: str) -> str:
     """Age on `day` as AS: in months below two years."""
     if not birth_date:
         return ""

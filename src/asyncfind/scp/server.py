@@ -1,6 +1,5 @@
 """The embedded archive as a server: an SCP on our own upper layer, good by default."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -19,7 +18,7 @@ from asyncfind.scp.session import Pace, Session
 from asyncfind.scp.store import TODAY, Store
 from asyncfind.ul.pdu import AssociateRJ, AssociateRQ
 
-__all__ = ["ArchiveConfig", "Server", "serve"]
+__all__ = ["ArchiveConfig", "Server", "archive", "serve"]
 
 _GRACE: Final = 5.0
 
@@ -73,13 +72,15 @@ class Server:
         Raises:
             OSError: the port cannot be bound.
         """
-        async with anyio.create_task_group() as tasks:
-            bound = await tasks.start(transport.serve, self._handle, host, port)
-            task_status.started(bound)
-            await self._stopping.wait()
-            with anyio.move_on_after(grace):
-                await self.counters.until(lambda counters: counters.running == 0)
-            tasks.cancel_scope.cancel()
+        try:
+            async with anyio.create_task_group() as tasks:
+                task_status.started(await tasks.start(transport.serve, self._handle, host, port))
+                await self._stopping.wait()
+                with anyio.move_on_after(grace):
+                    await self.counters.until(lambda counters: counters.running == 0)
+                tasks.cancel_scope.cancel()
+        except BaseExceptionGroup as group:
+            raise _only(group) from None
 
     def stop(self) -> None:
         """End `serve`: no new associations, running queries get a grace, then all are aborted."""
@@ -108,6 +109,13 @@ class Server:
         if limit is not None and self.counters.associations >= limit:
             return LIMIT
         return None
+
+
+def _only(error: BaseException) -> BaseException:
+    """What a task group wrapped, where it is one thing."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,16 +149,23 @@ class ArchiveConfig:
     scripts: Scripts | None = None
 
 
+def archive(config: ArchiveConfig, store: Store) -> Server:
+    """A server that answers from `store`, for those who need its counters or `stop`."""
+    return Server(
+        Archive(store, config.aet),
+        policy=Policy(aet=config.aet, check_called=config.check_called),
+        pace=Pace(config.delay, config.response_delay),
+        max_associations=config.max_associations,
+        scripts=config.scripts,
+    )
+
+
 async def serve(
     config: ArchiveConfig,
     *,
-    on_server: Callable[[Server], None] | None = None,
     task_status: TaskStatus[int] = anyio.TASK_STATUS_IGNORED,
 ) -> None:
     """Generate an archive and serve it until cancelled; `task_status` gets the port.
-
-    Args:
-        on_server: gets the server before it listens, for its counters and `stop`.
 
     Raises:
         OSError: the port cannot be bound.
@@ -164,13 +179,4 @@ async def serve(
     # In a thread: several archives start at once, and Ctrl-C is heard meanwhile.
     store = await anyio.to_thread.run_sync(generate)
     with store:
-        server = Server(
-            Archive(store, config.aet),
-            policy=Policy(aet=config.aet, check_called=config.check_called),
-            pace=Pace(config.delay, config.response_delay),
-            max_associations=config.max_associations,
-            scripts=config.scripts,
-        )
-        if on_server is not None:
-            on_server(server)
-        await server.serve(config.host, config.port, task_status=task_status)
+        await archive(config, store).serve(config.host, config.port, task_status=task_status)

@@ -26,7 +26,9 @@ from asyncfind.errors import PeerError
 from asyncfind.net.transport import Stream
 from asyncfind.scp import script as steps
 from asyncfind.scp.answers import Source
+from asyncfind.scp.batch import Batch
 from asyncfind.scp.counters import Counters
+from asyncfind.scp.line import Line
 from asyncfind.scp.negotiation import Agreement, Policy, agree
 from asyncfind.scp.script import Moment, Script
 from asyncfind.scp.search import QueryRefused
@@ -36,7 +38,6 @@ from asyncfind.ul.upper_layer import (
     DataReceived,
     Indication,
     ReleaseRequested,
-    UpperLayer,
 )
 
 __all__ = ["Gate", "Pace", "Session"]
@@ -95,27 +96,25 @@ class Session:
         counters: Counters,
         script: Script,
     ) -> None:
-        self._stream = stream
+        self._line = Line(stream, policy.max_pdu_length)
+        self._upper_layer = self._line.upper_layer
         self._source = source
         self._gate = gate
         self._policy = policy
         self._pace = pace
         self._counters = counters
         self._script = script
-        self._upper_layer = UpperLayer(acceptor=True, max_pdu_length=policy.max_pdu_length)
         self._assembler = Assembler()
         self._agreement: Agreement | None = None
         self._waiting: deque[Message] = deque()
         self._query = 0
         self._message_id: int | None = None
         self._cancelled = False
-        self._split: steps.Split | None = None
 
     async def run(self) -> None:
         """Serve until the connection has ended; cancellation aborts the association."""
         over = False
         try:
-            self._upper_layer.connected(anyio.current_time())
             await self._act(Moment.CONNECTED)
             while not self._upper_layer.should_close:
                 await self._pump()
@@ -130,56 +129,28 @@ class Session:
             with anyio.CancelScope(shield=True):
                 if not over and not self._upper_layer.should_close:
                     await self._abort()
-                await self._stream.close()
+                await self._line.stream.close()
 
     async def _abort(self) -> None:
-        """A-ABORT, then a moment for the peer to close: unread bytes would make the kernel reset."""
+        """A-ABORT, and a moment for the peer to close: with bytes unread the kernel would reset."""
         self._upper_layer.abort(anyio.current_time())
         with anyio.move_on_after(_GOODBYE):
-            await self._flush()
+            await self._line.flush()
             while not self._upper_layer.should_close:
                 await self._pump()
         if not self._upper_layer.should_close:
-            self._stream.abort()
-
-    # Bytes.
+            self._line.stream.abort()
 
     async def _pump(self, deadline: float | None = None) -> None:
         """One turn: bytes or time in, indications taken, bytes out; ends by `deadline`."""
-        limits = [limit for limit in (deadline, self._upper_layer.deadline()) if limit is not None]
-        data: bytes | None = None
-        if self._stream.has_data or not limits:
-            data = await self._stream.receive()
-        else:
-            with anyio.CancelScope(deadline=min(limits)):
-                data = await self._stream.receive()
-        now = anyio.current_time()
-        if data is None:
-            indications = self._upper_layer.handle_timeout(now)
-        elif data:
-            indications = self._upper_layer.receive_data(data, now)
-        else:
-            indications = self._upper_layer.receive_eof(now)
-        for indication in indications:
+        for indication in await self._line.receive(deadline):
             await self._take(indication)
-        await self._flush()
-
-    async def _flush(self) -> None:
-        if data := self._upper_layer.data_to_send():
-            await self._write(data)
-
-    async def _write(self, data: bytes) -> None:
-        if self._split is None:
-            await self._stream.send(data)
-            return
-        for start in range(0, len(data), self._split.size):
-            await self._stream.send(data[start : start + self._split.size])
-            await anyio.sleep(self._split.pause)
+        await self._line.flush()
 
     async def _listen(self) -> None:
         """Take what has come meanwhile, without waiting for more."""
         await anyio.lowlevel.checkpoint()
-        while self._stream.has_data and self._upper_layer.is_open:
+        while self._line.stream.has_data and self._upper_layer.is_open:
             await self._pump()
 
     async def _pause(self, seconds: float) -> None:
@@ -256,10 +227,10 @@ class Session:
                 self._counters.changed()
                 if await self._act(Moment.ECHO) is None:
                     rsp = EchoRSP(command.message_id, _SUCCESS, VERIFICATION)
-                    await self._send(self._fragments(message.context_id, rsp))
+                    await self._line.send(self._fragments(message.context_id, rsp))
         except PeerError:  # a maximum length that no fragment fits
             self._upper_layer.abort(anyio.current_time())
-            await self._flush()
+            await self._line.flush()
 
     async def _find(self, context_id: int, rq: FindRQ, identifier: bytes) -> None:
         self._query += 1
@@ -271,7 +242,7 @@ class Session:
         try:
             final = await self._answer(context_id, rq, identifier)
             if final is not None:
-                await self._send(self._fragments(context_id, final))
+                await self._line.send(self._fragments(context_id, final))
         finally:
             self._message_id = None
             self._counters.running -= 1
@@ -320,35 +291,20 @@ class Session:
         self, context_id: int, rq: FindRQ, matches: Iterable[tuple[int, bytes] | None]
     ) -> steps.Action | None:
         """Send pending responses until there are no more, or none are wanted."""
-        heads: dict[int, PDV] = {}
-        fits = -1  # the longest identifier known to fit one fragment, its command another
-        batch: list[PDV] = []
-        size = sent = fresh = 0
+        batch = Batch(
+            lambda status, identifier: self._fragments(
+                context_id, FindRSP(rq.message_id, status, rq.sop_class), identifier
+            )
+        )
         stops = deque(self._script.stops(self._query))
         pause = self._pace.response
         for match in matches:
             if match is not None:
-                status, identifier = match
-                head = heads.get(status)
-                if head is not None and len(identifier) <= fits:
-                    batch += (head, PDV(context_id, False, True, identifier))
-                else:
-                    command = FindRSP(rq.message_id, status, rq.sop_class)
-                    pdvs = self._fragments(context_id, command, identifier)
-                    batch += pdvs
-                    if len(pdvs) == 2:
-                        heads[status], fits = pdvs[0], len(identifier)
-                size += len(identifier)
-                sent += 1
-                fresh += 1
-                stop = bool(stops) and sent == stops[0]
-                if size < _BATCH and not stop and not pause:
+                batch.add(*match)
+                if batch.size < _BATCH and not pause and not (stops and batch.total == stops[0]):
                     continue
-            else:
-                stop = False
-            await self._send_batch(batch, fresh)
-            size = fresh = 0
-            if stop:
+            await self._send_batch(batch)
+            if stops and batch.total == stops[0]:
                 action = await self._act(Moment.RESPONSE, stops.popleft())
                 if action is not None:
                     return action
@@ -357,13 +313,13 @@ class Session:
             await self._listen()
             if not self._goes_on:
                 break
-        await self._send_batch(batch, fresh)
+        await self._send_batch(batch)
         return None
 
-    async def _send_batch(self, batch: list[PDV], responses: int) -> None:
-        await self._send(batch)
-        batch.clear()
+    async def _send_batch(self, batch: Batch) -> None:
+        pdvs, responses = batch.take()
         if responses:
+            await self._line.send(pdvs)
             self._counters.responses += responses
             self._counters.changed()
 
@@ -374,12 +330,6 @@ class Session:
         encoded = encode_command(command, identifier is not None)
         return fragment(context_id, encoded, identifier, self._agreement.peer_max_length)
 
-    async def _send(self, pdvs: Iterable[PDV]) -> None:
-        """One write; nothing once the association has ended."""
-        if self._upper_layer.is_open:
-            self._upper_layer.send_data(pdvs)
-            await self._flush()
-
     # Misbehaviour.
 
     async def _act(self, moment: Moment, after: int = 0) -> steps.Action | None:
@@ -389,7 +339,7 @@ class Session:
             _Over: there is no connection any more.
         """
         for action in self._script.actions(moment, self._query, after):
-            await self._flush()
+            await self._line.flush()
             now = anyio.current_time()
             match action:
                 case steps.Delay():
@@ -398,15 +348,15 @@ class Session:
                     )
                     continue
                 case steps.Send():
-                    await self._write(action.data)
+                    await self._line.write(action.data)
                     continue
                 case steps.Split():
-                    self._split = action
+                    self._line.slices = action.size, action.pause
                     continue
                 case steps.Close():
                     raise _Over
                 case steps.Reset():
-                    self._stream.abort()
+                    self._line.stream.abort()
                     raise _Over
                 case steps.Stall():
                     await self._stall(action)
@@ -423,7 +373,7 @@ class Session:
                     self._upper_layer.release()
                 case steps.Finish() | steps.Ignore():
                     pass
-            await self._flush()
+            await self._line.flush()
             return action
         return None
 
@@ -431,6 +381,6 @@ class Session:
         """Silent until the peer has gone, or for ever."""
         if stall.deaf:
             await anyio.sleep_forever()
-        while await self._stream.receive():
+        while await self._line.stream.receive():
             pass
         raise _Over

@@ -1,4 +1,4 @@
-"""C-FIND matching over instances held in memory, as plainly as PS3.4 Sections C.2.2.2 and C.4.1 say.
+"""C-FIND matching over instances in memory, as plainly as PS3.4 C.2.2.2 and C.4.1 say.
 
 It serves the pynetdicom SCP of the tests and shares no code with asyncfind.
 """

@@ -1,4 +1,4 @@
-"""Programs of the machine: found by name, started on loopback, waited for, stopped by process id."""
+"""Programs of the machine: found by name, started on loopback, stopped by process id."""
 
 import os
 import shutil
@@ -31,6 +31,7 @@ __all__ = [
 LOOPBACK: Final = "127.0.0.1"
 
 PACKAGES: Final = {
+    "dcmconv": "dcmtk",
     "dcmqridx": "dcmtk",
     "dcmqrscp": "dcmtk",
     "echoscu": "dcmtk",
@@ -93,7 +94,7 @@ class Server:
         """The same server, to be called by another AE title; wlmscpfs has one per worklist."""
         return replace(self, aet=aet)
 
-    def logtail(self, lines: int = 30) -> str:
+    def log_tail(self, lines: int = 30) -> str:
         """The last lines it wrote."""
         return tail(self.log.read_bytes(), lines)
 

@@ -15,7 +15,7 @@ from random import Random
 from typing import Final, NamedTuple
 
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.uid import UID, ExplicitVRLittleEndian
 
 __all__ = [
     "PEOPLE",
@@ -31,7 +31,7 @@ __all__ = [
 SEED: Final = 20_240_229
 _STUDIES: Final = 40
 _UID_ROOT: Final = "1.2.826.0.1.3680043.10.1499.7"
-_IMPLEMENTATION: Final = f"{_UID_ROOT}.0"
+_IMPLEMENTATION: Final = UID(f"{_UID_ROOT}.0")
 
 
 class Person(NamedTuple):
@@ -214,8 +214,7 @@ def write_file(file: Path, dataset: Dataset) -> None:
     meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     meta.ImplementationClassUID = _IMPLEMENTATION
-    whole = FileDataset(None, {}, file_meta=meta, preamble=bytes(128))
-    whole.update(dataset)
+    whole = FileDataset(file, dataset, file_meta=meta, preamble=bytes(128))
     whole.save_as(file, enforce_file_format=True)
 
 
