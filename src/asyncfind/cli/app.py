@@ -57,7 +57,7 @@ def app() -> None:
     \b
     asyncfind -S -k QueryRetrieveLevel=STUDY -k PatientName="A*" -k StudyDate PACS-HOST 11112
     asyncfind -S -k QueryRetrieveLevel=STUDY -k StudyDate=20240101- \\
-        --node NORTH@north:11112 --node SOUTH@south:11112 --format csv
+        --node NORTH@north:11112 --node SOUTH@south:11112 --format ndjson
 
     Without a command name, `find` runs: `asyncfind find --help` shows its options.
     """
