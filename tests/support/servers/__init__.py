@@ -2,7 +2,8 @@
 
 Every server is a context manager that yields a `Server`; the fixtures of `tests/interop` hold one
 of each for a whole session. A program that is not installed fails the test and names its Debian
-package, so that nothing is skipped unseen.
+package, so that nothing is skipped unseen. DCMTK's servers and Orthanc cannot be told to listen on
+loopback only; whoever else can reach this machine finds invented patients there.
 """
 
 from servers.dcmtk import ARCHIVE_AET, dcmqrscp, wlmscpfs

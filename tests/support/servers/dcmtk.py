@@ -42,6 +42,8 @@ def dcmqrscp(
     Args:
         folder: an empty one, for index, configuration and log.
         max_associations: how many it serves at a time; it rejects more as "Local Limit Exceeded".
+            It forks for each, and misses the end of one until the next caller comes: that one is
+            rejected too when the last place has just become free.
         arguments: further options, such as `+xi` (implicit VR only), `+U8 -Cr` (answers in UTF-8),
             `-XF` (check identifiers) or `-QP` (no Patient Root).
 
@@ -87,7 +89,7 @@ def wlmscpfs(
         worklists: scheduled procedure steps by the AE title whose worklist they are; call the
             server by one of these titles, of which `Server.aet` is the first.
         folder: an empty one, for worklist files and log.
-        max_associations: how many it serves at a time; it rejects more as "Local Limit Exceeded".
+        max_associations: how many it serves at a time, counted as dcmqrscp does.
         arguments: further options; without `--keep-char-set` it says no character set at all.
 
     Raises:

@@ -79,7 +79,7 @@ class Findings:
 
 
 def findscu(server: Server, *arguments: str | Path, seconds: float = 60.0) -> Findings:
-    """Ask `server` by the installed findscu.
+    """Ask `server` by the installed findscu, with TCP_NODELAY: do not take its times for a user's.
 
     Args:
         arguments: options and query files, after the address; a later `-aec` wins.
@@ -157,7 +157,7 @@ def _items(raw: RawDataElement) -> Sequence:
 def _kept(item: Dataset) -> Iterator[RawDataElement | DataElement]:
     """The elements of an item, as raw as pydicom has kept them."""
     for tag in item.keys():  # noqa: SIM118 - iterating over the item itself would decode
-        yield item.get_item(tag)
+        yield item.get_item(tag, keep_deferred=True)
 
 
 def _dictionary_vr(tag: BaseTag) -> str:
