@@ -80,7 +80,7 @@ def shown_and_written(item: Item, syntax: TransferSyntax) -> None:
     # and written, and is the same then, lengths aside
     if syntax is EXPLICIT_VR_LITTLE_ENDIAN:
         again = read_item(write_item(item, syntax), syntax)
-        assert item_to_json(again).keys() == item_to_json(item).keys()
+        assert set(again.elements) == set(item.elements) - {0xFFFCFFFC}
 
 
 @quick
@@ -171,15 +171,15 @@ def test_written_and_read_again(item: Item, syntax: TransferSyntax, undefined: b
 
 
 @quick
-@given(items, st.booleans())
-def test_implicit_survives_a_second_pass(item: Item, undefined: bool) -> None:
+@given(items)
+def test_implicit_survives_a_second_pass(item: Item) -> None:
     # VRs come from the dictionary there, and what it calls a sequence may be none
-    data = write_item(item, IMPLICIT_VR_LITTLE_ENDIAN, undefined_lengths=undefined)
+    data = write_item(item, IMPLICIT_VR_LITTLE_ENDIAN)
     try:
         again = read_item(data, IMPLICIT_VR_LITTLE_ENDIAN)
     except MalformedIdentifier:
         return
-    assert write_item(again, IMPLICIT_VR_LITTLE_ENDIAN, undefined_lengths=undefined) == data
+    assert write_item(again, IMPLICIT_VR_LITTLE_ENDIAN) == data
 
 
 @quick
@@ -233,7 +233,7 @@ STRINGS: dict[str, st.SearchStrategy[Any]] = {
     "StudyDate": st.dates().map(lambda day: f"{day.year:04}{day.month:02}{day.day:02}"),
     "StudyTime": st.sampled_from(["120000", "235959.5", "08"]),
     "AcquisitionDateTime": st.sampled_from(["20240101", "20240101120000.123456+0100"]),
-    "AccessionNumber": st.text(st.sampled_from("AZ09 äЛ"), max_size=16).map(str.strip),
+    "AccessionNumber": st.text(st.sampled_from("AZ09 äЛ"), max_size=8).map(str.strip),
     "ModalitiesInStudy": st.lists(st.sampled_from(["CT", "MR", "US", "SEG"]), max_size=4),
     "RetrieveAETitle": WORDS.filter(lambda text: "\\" not in text),
     "PatientAge": st.sampled_from(["042Y", "001D"]),

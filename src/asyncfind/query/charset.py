@@ -21,6 +21,7 @@ __all__ = ["charsets_of", "decode_text", "encode_text"]
 _SPECIFIC_CHARACTER_SET: Final = 0x00080005
 _ESC: Final = 0x1B
 _MAX_NAMES: Final = 256
+_MAX_MISFITS: Final = 64
 _HINT: Final = "Use -k SpecificCharacterSet=ISO_IR 192 to send UTF-8, if the peer takes it."
 
 
@@ -293,17 +294,23 @@ def _delimiters(vr: str, lower: _Set) -> "re.Pattern[bytes]":
 
 
 def _decode_extended(value: bytes, plan: _Plan, vr: str) -> tuple[str, bool]:
-    """Decode a value with escape sequences; those that are none stay in the text."""
+    """Decode a value with escape sequences; those that are none stay in the text.
+
+    After 64 misfits the rest is read as Latin-1: it is no text that more work would make readable.
+    """
     lower, upper = plan.lower, plan.upper
     out = StringIO()
-    good = True
+    misfits = 0
     pos, end = 0, len(value)
     while pos < end:
+        if misfits > _MAX_MISFITS:
+            out.write(value[pos:].decode("latin_1"))
+            break
         if value[pos] == _ESC:
             escape = _ESCAPES.match(value, pos)
             if escape is None:
                 out.write("\x1b")
-                good = False
+                misfits += 1
                 pos += 1
                 continue
             one = _BY_ESCAPE[escape[0]]
@@ -315,38 +322,39 @@ def _decode_extended(value: bytes, plan: _Plan, vr: str) -> tuple[str, bool]:
             continue
         stop = value.find(b"\x1b", pos)
         stop = end if stop < 0 else stop
-        delimiter = _delimiters(vr, lower).search(value, pos, stop)
-        if delimiter is not None:
-            stop = delimiter.start()
+        # Where nothing is to be undone, delimiters are text like any other.
+        if lower is not plan.lower or upper is not plan.upper:
+            delimiter = _delimiters(vr, lower).search(value, pos, stop)
+            if delimiter is not None:
+                stop = delimiter.start()
+        else:
+            delimiter = None
         text, fits = _decode_run(value[pos:stop], lower, upper)
         out.write(text)
-        good = good and fits
+        misfits += not fits
         if delimiter is not None:
             lower, upper = plan.lower, plan.upper
-            out.write(chr(value[stop]))
-            stop += 1
         pos = stop
-    return out.getvalue(), good
+    return out.getvalue(), not misfits
 
 
 def _decode_run(data: bytes, lower: _Set, upper: _Set | None) -> tuple[str, bool]:
-    """Decode bytes without escape sequences; what fits no set is read as Latin-1."""
+    """Decode bytes without escape sequences; from what fits no set on they are read as Latin-1."""
     if not lower.double:
         try:
             return (upper or lower).decode(data), True
         except UnicodeDecodeError:
             return data.decode("latin_1"), False
     out = StringIO()  # parts are as short as a character, a list of them takes 20 times the space
-    good = True
     for match in _RUNS.finditer(data):
         run = match[0]
         one = upper or _ASCII if run[0] >= 0x80 else lower if 0x20 < run[0] < 0x7F else _ASCII
         try:
             out.write(one.decode(run))
         except UnicodeDecodeError:
-            out.write(run.decode("latin_1"))
-            good = False
-    return out.getvalue(), good
+            out.write(data[match.start() :].decode("latin_1"))
+            return out.getvalue(), False
+    return out.getvalue(), True
 
 
 def encode_text(text: str, charsets: tuple[str, ...], vr: str) -> bytes:

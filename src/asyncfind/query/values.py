@@ -47,6 +47,7 @@ _TRIM_LEFT: Final = frozenset(("AE", "CS", "DS", "IS", "LO", "SH"))
 
 _WORDS: Final[Mapping[str, str]] = {"OD": "d", "OF": "f", "OL": "I", "OV": "Q", "OW": "H"}
 _MAX_SHOWN: Final = 256
+_MAX_VALUES: Final = 65_536
 
 
 def element_texts(element: Element, charsets: tuple[str, ...]) -> list[str]:
@@ -87,7 +88,8 @@ def split_values(text: str, vr: str) -> list[str]:
     """Cut the decoded value of a text VR into its values and strip their padding.
 
     Returns:
-        No value where nothing but padding is there.
+        No value where nothing but padding is there; never more than 65,536, the last of which
+        then holds the rest: a value of backslashes alone must not take 20 times its space.
     """
     text = text.rstrip(" \0")
     if vr in _TRIM_LEFT:
@@ -97,8 +99,8 @@ def split_values(text: str, vr: str) -> list[str]:
     if "\\" not in text or vr in _SINGLE_VRS:
         return [text]
     if vr in _TRIM_LEFT:
-        return [part.strip(" \0") for part in text.split("\\")]
-    return [part.rstrip(" \0") for part in text.split("\\")]
+        return [part.strip(" \0") for part in text.split("\\", _MAX_VALUES - 1)]
+    return [part.rstrip(" \0") for part in text.split("\\", _MAX_VALUES - 1)]
 
 
 def unpack_numbers(vr: str, value: bytes) -> tuple[int, ...] | tuple[float, ...] | None:
