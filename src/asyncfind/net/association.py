@@ -221,6 +221,7 @@ class Association:
         """
         with anyio.CancelScope(shield=True):
             if not self._upper_layer.is_closed:
+                self._fail(AssociationAborted("we aborted the association"))
                 self._upper_layer.abort(time.monotonic())
                 deadline = time.monotonic() + _GOODBYE
                 with anyio.move_on_after(_GOODBYE):

@@ -67,6 +67,7 @@ class Responses(AsyncIterator[Match]):
         self._transfer_syntax = ""
         self._message_id = 0
         self._left: float | None = None
+        self._end_by: float | None = None
         self._in_message = False
         self._ready: deque[Match] = deque()
 
@@ -117,7 +118,7 @@ class Responses(AsyncIterator[Match]):
         if self.comment:
             text += f"; comment: {_words(self.comment)}"
         if self.offending:
-            text += f"; offending elements: {', '.join(map(_tag_words, self.offending))}"
+            text += f"; offending elements: {', '.join(map(_tag_words, self.offending[:8]))}"
         return FindFailed(text, status.advice, status=self.status)
 
     async def start(self) -> None:
@@ -153,7 +154,9 @@ class Responses(AsyncIterator[Match]):
             if not messages:
                 await self._wait()
                 continue
-            self._left = self._answer_timeout
+            if self._end_by is not None and time.monotonic() >= self._end_by:
+                raise self._too_late()  # it goes on answering as if it were not cancelled
+            self._left = self._association.timeouts.response
             self._in_message = False
             if matches := await self._accept(messages):
                 return matches
@@ -164,7 +167,7 @@ class Responses(AsyncIterator[Match]):
         if self.cancelled or self.status is not None or self.sent is None:
             return
         self.cancelled = True
-        self._left = self._association.timeouts.cancel
+        self._end_by = time.monotonic() + self._association.timeouts.cancel
         await self._association.send(self._context_id, CancelRQ(self._message_id), None)
 
     async def aclose(self, grace: float | None = None) -> None:
@@ -179,28 +182,27 @@ class Responses(AsyncIterator[Match]):
         if self.sent is None or self.status is not None:
             return
         given = self.number
+        end_by = time.monotonic() + (association.timeouts.cancel if grace is None else grace)
         with anyio.CancelScope(shield=True):
             # A PeerError says that it is gone: there is nothing left to end.
             with contextlib.suppress(PeerError):
-                with anyio.move_on_after(association.timeouts.cancel if grace is None else grace):
-                    await self.cancel()
-                    while await self.batch():
-                        pass
+                await self.cancel()
+                # A deadline, which a peer that goes on answering does not extend.
+                self._end_by = min(end_by, self._end_by or end_by)
+                while await self.batch():
+                    pass
             self.number = given
             if self.status is None:
                 await association.abort()
                 association.end()
-
-    @property
-    def _answer_timeout(self) -> float | None:
-        timeouts = self._association.timeouts
-        return timeouts.cancel if self.cancelled else timeouts.response
 
     async def _wait(self) -> None:
         """Wait for bytes; the clock runs only here, so our own slowness is never the peer's."""
         association = self._association
         started = time.monotonic()
         deadline = None if self._left is None else started + self._left
+        if self._end_by is not None:
+            deadline = self._end_by
         came = await association.pump(deadline)
         if not came:
             raise self._too_late()
@@ -212,10 +214,11 @@ class Responses(AsyncIterator[Match]):
 
     def _too_late(self) -> PeerTimeout:
         timeouts = self._association.timeouts
-        if self._in_message:
-            phase, seconds, what = "message", timeouts.message, "the rest of a response"
-        elif self.cancelled:
+        seconds: float | None
+        if self.cancelled:
             phase, seconds, what = "cancel", timeouts.cancel, "an answer to C-CANCEL"
+        elif self._in_message:
+            phase, seconds, what = "message", timeouts.message, "the rest of a response"
         else:
             phase, seconds = "response", timeouts.response
             what = "a further response" if self.number else "a response"

@@ -10,7 +10,13 @@ import anyio
 from anyio.abc import TaskGroup
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
-from asyncfind.errors import AssociationRejected, Kind, PeerError
+from asyncfind.errors import (
+    AssociationAborted,
+    AssociationLost,
+    AssociationRejected,
+    Kind,
+    PeerError,
+)
 from asyncfind.net.association import Association, associate
 from asyncfind.net.responses import Responses
 from asyncfind.plan import Peer, Plan
@@ -31,6 +37,7 @@ Batch = list[Record]
 
 _GIVE_UP_AFTER: Final = 5
 """Associations of one peer that fail in a row before its remaining queries are skipped."""
+_USED_UP: Final = (AssociationAborted, AssociationLost)
 _PAUSE: Final = 0.1
 """Seconds before the first new association after one failed; doubles with each failure."""
 _REPORTED_AT_ONCE: Final = 500
@@ -248,7 +255,7 @@ class _Visit:
             self._last_error = error
         if association.trouble is None:
             self._failures = 0
-        elif served and responses.number == 0 and error is not None and error.retryable:
+        elif served and responses.number == 0 and isinstance(error, _USED_UP):
             # Some peers close after one C-FIND: it is the association that was used up.
             self._put_back(find)
             return
