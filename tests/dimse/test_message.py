@@ -196,6 +196,59 @@ def test_data_after_a_complete_message_is_a_breach(before: list[PDV], text: str)
     assert text in raised(assembler, whole(b"xy")).text
 
 
+@pytest.mark.parametrize(
+    ("pdvs", "messages"),
+    [
+        ([A_COMMAND, part(b"ab"), whole(b"cd")], [Message(1, PENDING, b"abcd")]),
+        (
+            [PDV(1, True, False, PENDING_SET), PDV(1, True, True, b""), whole(b"ab")],
+            [Message(1, PENDING, b"ab")],
+        ),
+        ([A_FINAL, A_COMMAND, whole(b"ab")], [Message(1, FINAL, None), Message(1, PENDING, b"ab")]),
+    ],
+)
+def test_what_comes_after_equal_commands_may_differ(
+    pdvs: list[PDV], messages: list[Message]
+) -> None:
+    assembler = Assembler()
+    assembler.feed([A_COMMAND, whole(b"ab")])
+    assert assembler.feed(pdvs) == messages
+
+
+@pytest.mark.parametrize(
+    ("pdvs", "text"),
+    [
+        ([A_COMMAND, PDV(3, False, True, b"ab")], INTERLEAVED),
+        ([A_COMMAND, A_COMMAND], COMMAND_FOR_DATA),
+        (
+            [PDV(1, False, True, PENDING_SET), whole(b"ab")],
+            "a data set fragment after the last one of its identifier",
+        ),
+        (
+            [PDV(1, True, False, PENDING_SET), whole(b"ab")],
+            "a data set fragment before the last fragment of its command",
+        ),
+    ],
+)
+def test_a_breach_among_equal_commands_is_one_too(pdvs: list[PDV], text: str) -> None:
+    assembler = Assembler()
+    assembler.feed([A_COMMAND, whole(b"ab")])
+    assert text in raised(assembler, *pdvs).text
+
+
+def test_a_command_that_awaits_its_identifier_cannot_be_repeated() -> None:
+    assembler = Assembler()
+    assembler.feed([A_COMMAND, whole(b"ab"), A_COMMAND])
+    assert COMMAND_FOR_DATA in raised(assembler, A_COMMAND, whole(b"cd")).text
+
+
+def test_data_after_an_equal_command_that_announces_none_is_a_breach() -> None:
+    assembler = Assembler()
+    assembler.feed([A_FINAL])
+    assert assembler.feed([A_FINAL, whole(b"ab")]) == [Message(1, FINAL, None)]
+    assert isinstance(assembler.error, MalformedMessage)
+
+
 def test_messages_complete_before_an_error_are_not_lost() -> None:
     assembler = Assembler()
     pdvs = [A_COMMAND, whole(b"ab"), A_COMMAND, whole(b"cd"), whole(b"ef"), A_FINAL]
@@ -237,6 +290,21 @@ def test_the_limit_holds_among_equal_commands_too() -> None:
     pdvs = [A_COMMAND, whole(b"ab"), A_COMMAND, whole(b"cd"), A_COMMAND, whole(b"efg")]
     assert [message.identifier for message in assembler.feed(pdvs)] == [b"ab", b"cd"]
     assert isinstance(assembler.error, LimitExceeded)
+
+
+def test_an_identifier_of_the_limit_is_taken_among_equal_commands() -> None:
+    pdvs = [A_COMMAND, whole(b"ab"), A_COMMAND, whole(b"cd")]
+    assert len(Assembler(max_identifier=2).feed(pdvs)) == 2
+
+
+def test_by_default_64_kib_of_command_and_16_mib_of_identifier_are_taken() -> None:
+    megabytes = bytes(16 * 1024 * 1024)
+    assert Assembler().feed([A_COMMAND, whole(megabytes)]) == [Message(1, PENDING, megabytes)]
+    assert isinstance(raised(Assembler(), A_COMMAND, part(megabytes), whole(b"x")), LimitExceeded)
+
+    assembler = Assembler()
+    assert assembler.feed([PDV(1, True, False, bytes(64 * 1024))]) == []
+    assert isinstance(raised(assembler, PDV(1, True, True, b"x")), LimitExceeded)
 
 
 def test_fragments_without_end_stop_at_the_limit() -> None:

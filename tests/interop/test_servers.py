@@ -1,6 +1,7 @@
 """The real servers answer findscu as they should: the ground on which asyncfind is compared."""
 
 import os
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -38,7 +39,8 @@ _ARCHIVES: Final = {
     "orthanc_server": {"-P", "-S"},
     "pynetdicom_server": {"-P", "-S", "-O"},
 }
-_ATTEMPTS: Final = 20
+_PATIENCE: Final = 10.0
+"""Seconds for a server to notice that an association has ended."""
 
 
 def _archives(*models: str) -> pytest.MarkDecorator:
@@ -282,11 +284,14 @@ def _associated(server: Server) -> Iterator[None]:
     """Hold one association open."""
     ae = AE()
     ae.add_requested_context(Verification)
-    # A server that forks learns of the end of the last association when the next one is asked for.
-    attempts = (
-        ae.associate(server.host, server.port, ae_title=server.aet) for _ in range(_ATTEMPTS)
-    )
-    association = next(one for one in attempts if one.is_established)
+    # A server learns of the end of the last association late: when the next one is asked for, or
+    # when its thread looks again.
+    until = time.monotonic() + _PATIENCE
+    association = ae.associate(server.host, server.port, ae_title=server.aet)
+    while not association.is_established and time.monotonic() < until:
+        time.sleep(0.05)
+        association = ae.associate(server.host, server.port, ae_title=server.aet)
+    assert association.is_established
     try:
         yield
     finally:

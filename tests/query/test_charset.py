@@ -206,6 +206,21 @@ def test_repairs(value: str, charsets: Charsets, expected: tuple[str, bool]) -> 
     assert decode_text(bytes.fromhex(value), charsets, "LO") == expected
 
 
+def test_after_many_misfits_the_rest_is_read_as_latin_1() -> None:
+    charsets = ("", "ISO 2022 IR 87")
+    kanji = b"\x1b$B;3\x1b(B"
+    assert decode_text(b"\x1b[" * 64 + kanji, charsets) == ("\x1b[" * 64 + "山", False)
+    assert decode_text(b"\x1b[" * 65 + kanji, charsets) == ("\x1b[" * 65 + "\x1b$B;3\x1b(B", False)
+
+
+def test_floods_of_delimiters_and_escapes() -> None:
+    charsets = ("", "ISO 2022 IR 144")
+    assert decode_text(b"^" * 1_000_000 + b"\x1b-L", charsets, "PN") == ("^" * 1_000_000, True)
+    assert decode_text(b"\x1b-L" + b"^" * 1_000_000, charsets, "PN") == ("^" * 1_000_000, True)
+    assert decode_text(b"\x1b-L" * 100_000, charsets, "PN") == ("", True)
+    assert decode_text(b"\x1b" * 1_000_000, charsets, "PN") == ("\x1b" * 1_000_000, False)
+
+
 def test_only_text_vrs_have_a_character_set() -> None:
     for vr in TEXT_VRS:
         assert decode_text(b"\xe9", ("ISO_IR 100",), vr) == ("é", True)

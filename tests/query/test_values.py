@@ -150,6 +150,13 @@ def test_split_values() -> None:
     assert split_values("\\A", "LO") == ["", "A"]
 
 
+def test_a_flood_of_values_ends_in_one() -> None:
+    for vr in ("LO", "UC"):
+        values = split_values("\\" * 1_000_000 + "A", vr)
+        assert len(values) == 65_536
+        assert "\\".join(values) == "\\" * 1_000_000 + "A"
+
+
 def test_unpack() -> None:
     assert unpack_numbers("US", b"\1\0\2\0") == (1, 2)
     assert unpack_numbers("US", b"\1") is None

@@ -1,10 +1,12 @@
 """The store: reproducible, consistent, indexed."""
 
+from collections.abc import Iterator
 from datetime import date
 
 import pytest
 
 from asyncfind.scp.catalogue import PROCEDURES
+from asyncfind.scp.invent import age
 from asyncfind.scp.rows import (
     IMAGE_COLUMNS,
     PATIENT_COLUMNS,
@@ -24,8 +26,9 @@ _STEP = {name: place for place, name in enumerate(PATIENT_COLUMNS + WORKLIST_COL
 
 
 @pytest.fixture(scope="module")
-def store() -> Store:
-    return Store.generate(400, 11)
+def store() -> Iterator[Store]:
+    with Store.generate(400, 11) as store:
+        yield store
 
 
 def test_the_same_seed_gives_the_same_archive() -> None:
@@ -91,8 +94,8 @@ def test_nothing_happens_before_birth_or_after_today(store: Store) -> None:
     for study in store.select("studies"):
         day = str(study[_STUDY["study_date"]])
         assert str(study[_STUDY["birth_date"]]) <= day < "20260615"
-        age = str(study[_STUDY["age"]])
-        assert age == "" or (len(age) == 4 and age[3] in "YM")
+        years = str(study[_STUDY["age"]])
+        assert years == "" or (len(years) == 4 and years[3] in "YM")
 
 
 def test_the_worklist_is_about_today() -> None:
@@ -105,8 +108,6 @@ def test_the_worklist_is_about_today() -> None:
 
 
 def test_age_is_as_the_standard_writes_it() -> None:
-    from asyncfind.scp.invent import age
-
     assert age("19800615", "20260614") == "045Y"
     assert age("19800615", "20260615") == "046Y"
     assert age("20250101", "20260615") == "017M"

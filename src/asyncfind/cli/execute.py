@@ -12,10 +12,13 @@ from typing import Any, Final, TypeVar
 
 import anyio
 import anyio.to_thread
+import click
 from anyio.streams.memory import MemoryObjectReceiveStream
 
+from asyncfind.errors import OutputFailed
 from asyncfind.plan import Plan
 from asyncfind.records import ExitCode, Record
+from asyncfind.render.output import discard_unpublished
 from asyncfind.render.renderer import Renderer
 from asyncfind.render.tally import Tally
 from asyncfind.run.scheduler import Batch, run
@@ -43,6 +46,9 @@ def execute(plan: Plan, renderer: Renderer) -> int:
         code = run_async(session.main)
     except BrokenPipeError:
         code = ExitCode.CLOSED_PIPE
+    except OutputFailed as exc:
+        click.echo(f"asyncfind: {exc.text}. {exc.hint}".rstrip(), err=True)
+        code = ExitCode.INCOMPLETE
     if code is ExitCode.CLOSED_PIPE:
         _forget_stdout()
     return int(code)
@@ -57,6 +63,7 @@ class _Session:
         self._tally = Tally(plan)
         self._interrupted = False
         self._pipe_closed = False
+        self._output_failed: OutputFailed | None = None
 
     async def main(self) -> ExitCode:
         started = time.monotonic()
@@ -73,6 +80,8 @@ class _Session:
             tasks.start_soon(watch_signals, partial(self._interrupt, tasks, running))
             await self._show(receive)
             tasks.cancel_scope.cancel()
+        if self._output_failed is not None:
+            raise self._output_failed
         if self._pipe_closed:
             return ExitCode.CLOSED_PIPE
         summary = self._tally.summary(
@@ -96,6 +105,9 @@ class _Session:
                 except BrokenPipeError:
                     self._pipe_closed = True
                     return
+                except OutputFailed as exc:
+                    self._output_failed = exc
+                    return
 
     def _render(self, records: Sequence[Record]) -> None:
         self._tally.add(self._renderer.show(records))
@@ -115,6 +127,7 @@ async def _leave_after(seconds: float) -> None:
 
 def leave_at_once() -> None:
     """End the process: somebody does not take our bytes and the user wants the prompt back."""
+    discard_unpublished()
     if sys.stdout.isatty():
         with contextlib.suppress(OSError):
             os.set_blocking(1, False)

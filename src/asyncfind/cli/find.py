@@ -43,5 +43,11 @@ def find(parameters: tuple[str, ...], **given: Any) -> int:
     plan = make_plan(given, parameters)
     return execute(
         plan,
-        choose(given["format"] or "text", sys.stdout.buffer, sys.stderr, given["verbosity"]),
+        choose(
+            given["format"],
+            sys.stdout.buffer,
+            sys.stderr,
+            given["verbosity"],
+            output=given["output"],
+        ),
     )

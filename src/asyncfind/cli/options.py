@@ -167,8 +167,10 @@ FIND: Final[tuple[Option, ...]] = (
            help="largest identifier to take, received or inflated (default 16 MiB)"),
     # Output.
     Option(long="--format", target="format", group=_OUTPUT, metavar="FORMAT",
-           type=click.Choice(["text", "ndjson"]),
-           help="text (default) or ndjson"),
+           type=click.Choice(["text", "table", "json", "ndjson", "csv"]),
+           help="text, table, json, ndjson or csv (default: table on a terminal, else text)"),
+    Option(long="--output", target="output", group=_OUTPUT, metavar="FILE",
+           help="write the results to FILE, which appears only once it is whole"),
     Option(long="--quiet", short="-q", target="verbosity", group=_GENERAL, flag=-1, default=0,
            help="no messages on stderr, only results and exit code", since="3.6.0"),
     Option(long="--verbose", short="-v", target="verbosity", group=_GENERAL, flag=1,

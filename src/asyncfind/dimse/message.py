@@ -34,8 +34,8 @@ class Message(NamedTuple):
 class Assembler:
     """Joins fragments to messages, whatever their sizes.
 
-    "All of the command, then all of the identifier if there is one, on one presentation context":
-    every other order is a breach. Fragments may be empty or have an odd length.
+    A message is all of its command, then all of its identifier if it announces one, on one
+    presentation context; every other order is a breach. Fragments may be empty or of odd length.
 
     Args:
         max_command: the longest command set taken, in bytes.

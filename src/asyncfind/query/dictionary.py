@@ -163,6 +163,8 @@ def suggestions(keyword: str) -> list[str]:
     if not wanted or len(wanted) > _MAX_KEYWORD:
         return []
     known = {name.lower(): name for name in _tags()}
+    if wanted in known:
+        return [known[wanted]]
     return [known[name] for name in get_close_matches(wanted, known, n=3, cutoff=0.8)]
 
 

@@ -124,13 +124,13 @@ def _parse_json(data: bytes) -> Item:
 
 
 def _unique(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
-    members = dict(pairs)
-    if len(members) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise InvalidRequest(
-            f"DICOM JSON query: {safe(twice, _MAX_UID)}: given twice", "Keep one of them."
-        )
+    members: dict[str, object] = {}
+    for name, value in pairs:
+        if name in members:
+            raise InvalidRequest(
+                f"DICOM JSON query: {safe(name, _MAX_UID)}: given twice", "Keep one of them."
+            )
+        members[name] = value
     return members
 
 
@@ -169,18 +169,15 @@ def _skip_meta(data: bytes, pos: int) -> tuple[str, int]:
     end = None
     explicit = data[pos + 4 : pos + 6] in _VRS
     while data.startswith(_META, pos) and pos != end:
-        if pos + 12 > len(data):
+        is_long = explicit and data[pos + 4 : pos + 6] in _LONG
+        start = pos + (12 if is_long else 8)
+        if start > len(data):
             raise InvalidRequest("cut off in its File Meta Information", _DAMAGED)
         (number,) = struct.unpack_from("<H", data, pos + 2)
-        if not explicit:
-            (length,) = struct.unpack_from("<I", data, pos + 4)
-            start = pos + 8
-        elif data[pos + 4 : pos + 6] in _LONG:
-            (length,) = struct.unpack_from("<I", data, pos + 8)
-            start = pos + 12
+        if explicit and not is_long:
+            (length,) = struct.unpack_from("<H", data, start - 2)
         else:
-            (length,) = struct.unpack_from("<H", data, pos + 6)
-            start = pos + 8
+            (length,) = struct.unpack_from("<I", data, start - 4)
         pos = start + length
         if pos > len(data):
             raise InvalidRequest("cut off in its File Meta Information", _DAMAGED)
@@ -209,6 +206,8 @@ def _guess(data: bytes, start: int) -> TransferSyntax:
     head = data[start : start + 8]
     if len(head) < 8:
         raise InvalidRequest("no DICOM file", _HINT)
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise InvalidRequest("no DICOM file", "It looks like UTF-16 text: save it as UTF-8.")
     group, number = struct.unpack_from("<HH", head)
     is_little = _may_begin(group << 16 | number)
     group, number = struct.unpack_from(">HH", head)

@@ -91,7 +91,7 @@ def model_of(name_or_uid: str) -> Model:
     names = [model.name for model in MODELS]
     near = _suggestions(wanted, names)
     raise InvalidRequest(
-        f"unknown information model {safe(name_or_uid, _MAX_NAME)!r}",
+        f"unknown information model '{safe(name_or_uid, _MAX_NAME)}'",
         f"Did you mean {' or '.join(near)}?"
         if near
         else f"Use the UID of a C-FIND SOP class, or one of {', '.join(names)}.",
@@ -107,7 +107,7 @@ def unique_key(model: Model, level: str) -> int:
     if level in model.levels:
         return _UNIQUE_KEYS[level]
     raise InvalidRequest(
-        f"{model.title} has no level {safe(level, _MAX_NAME)!r}",
+        f"{model.title} has no level '{safe(level, _MAX_NAME)}'",
         f"Its levels are {', '.join(model.levels)}."
         if model.levels
         else "It has no levels: leave QueryRetrieveLevel out.",

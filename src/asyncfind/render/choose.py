@@ -1,21 +1,87 @@
-"""From a format's name to its renderer."""
+"""From what the user asked for to the renderer that does it."""
 
-from collections.abc import Callable
-from typing import BinaryIO, Final, TextIO
+import os
+import shutil
+from typing import BinaryIO, TextIO
 
-from asyncfind.render.dump import Dump
-from asyncfind.render.json_lines import JsonLines
+from asyncfind.render.output import Output, StreamOutput, open_output
 from asyncfind.render.renderer import Renderer
 from asyncfind.render.report import Reported
+from asyncfind.render.stream import Form, Streamed
 
-__all__ = ["choose"]
+__all__ = ["FORMATS", "choose"]
 
-_RENDERERS: Final[dict[str, Callable[[BinaryIO], Renderer]]] = {
-    "text": Dump,
-    "ndjson": JsonLines,
-}
+FORMATS = ("text", "table", "json", "ndjson", "csv")
+_WIDTH = 120
+"""Of a table that is not shown on a terminal."""
 
 
-def choose(format_name: str, stdout: BinaryIO, stderr: TextIO, verbosity: int) -> Renderer:
-    """The renderer called `format_name`, with messages on `stderr`."""
-    return Reported(_RENDERERS[format_name](stdout), stderr, verbosity)
+def choose(
+    format_name: str | None,
+    stdout: BinaryIO,
+    stderr: TextIO,
+    verbosity: int = 0,
+    *,
+    output: str | None = None,
+) -> Renderer:
+    """Return the renderer for a format, with messages on `stderr`.
+
+    Args:
+        format_name: one of FORMATS; None is `table` where results go to a terminal, else `text`.
+        verbosity: -1 shows results only, 1 tells more.
+        output: a file that takes the results instead of `stdout`.
+
+    Raises:
+        InvalidRequest: the output file cannot be made.
+    """
+    is_terminal = output is None and stdout.isatty()
+    if format_name is None:
+        format_name = "table" if is_terminal else "text"
+    if is_terminal and format_name == "table":
+        return _on_screen(stdout, stderr, verbosity)
+    to: Output = StreamOutput(stdout) if output is None else open_output(output)
+    renderer = Streamed(_form(format_name), to)
+    if output is not None and verbosity >= 0 and stderr.isatty():
+        # The results are out of sight, so that there is room to show how it goes.
+        from asyncfind.render.live import OnScreen, console_for
+
+        console = console_for(stderr)
+        return OnScreen(renderer, console, console, verbosity)
+    return Reported(renderer, stderr, verbosity)
+
+
+def _on_screen(stdout: BinaryIO, stderr: TextIO, verbosity: int) -> Renderer:
+    # rich is imported only where it is needed: it costs as much as the rest of start-up.
+    from asyncfind.render.live import OnScreen, Screen, console_for, text_of
+    from asyncfind.render.table import Table
+
+    console = console_for(text_of(stdout))
+    table = Streamed(Table(console.width, has_kinds=True), Screen(console))
+    if verbosity < 0:
+        return table
+    return OnScreen(table, console, console_for(stderr), verbosity)
+
+
+def _form(format_name: str) -> Form:
+    """The form called `format_name`; modules are imported where they are needed."""
+    if format_name == "text":
+        from asyncfind.render.dump import Dump
+
+        return Dump()
+    if format_name == "ndjson":
+        from asyncfind.render.json_lines import JsonLines
+
+        return JsonLines()
+    if format_name == "json":
+        from asyncfind.render.json_document import JsonDocument
+
+        return JsonDocument()
+    if format_name == "csv":
+        from asyncfind.render.csv_rows import CsvRows
+
+        return CsvRows()
+    from asyncfind.render.table import Table
+
+    columns = os.environ.get("COLUMNS", "")
+    width = shutil.get_terminal_size().columns if columns.isdecimal() else _WIDTH
+    return Table(width)

@@ -26,4 +26,4 @@ class Renderer(Protocol):
         """
 
     def end(self, summary: Summary) -> None:
-        """Called once, after the last record."""
+        """Called once, after the last record; raises as `show` does."""

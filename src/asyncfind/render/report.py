@@ -1,21 +1,23 @@
 """Plain lines for people, on standard error: what went wrong and what to do about it."""
 
+import contextlib
 from collections.abc import Sequence
-from typing import Final, TextIO
+from typing import TextIO
 
 from asyncfind.plan import Plan
-from asyncfind.records import Associated, FindDone, Note, PeerFailed, Record, Summary, Verdict
+from asyncfind.records import Associated, FindDone, Note, Record, Summary
 from asyncfind.render.renderer import Renderer
 from asyncfind.render.tally import is_satisfied
+from asyncfind.render.troubles import Troubles, sentence, summary_line
 from asyncfind.safe import safe
 
 __all__ = ["Reported"]
 
-_SHOWN_AT_MOST: Final = 50
+_LABEL = 60
 
 
 class Reported:
-    """Shows results by `renderer` and messages as lines on `stream`.
+    """Shows results by `renderer` and messages as lines `asyncfind: NODE: ...` on `stream`.
 
     Args:
         verbosity: -1 nothing, 0 troubles, 1 also what goes well.
@@ -25,55 +27,53 @@ class Reported:
         self._renderer = renderer
         self._stream = stream
         self._verbosity = verbosity
-        self._troubles = 0
+        self._troubles = Troubles()
 
     def begin(self, plan: Plan) -> None:
         """Begin the results."""
+        self._troubles.begin(plan)
         self._renderer.begin(plan)
 
     def show(self, records: Sequence[Record]) -> Sequence[Record]:
         """Show the results first, then what is to be said about them."""
         counted = self._renderer.show(records)
-        for record in counted:
-            if isinstance(record, FindDone):
-                self._done(record)
-            elif isinstance(record, PeerFailed):
-                self._trouble(record.peer.node, record.error, record.hint)
-            elif isinstance(record, Note):
-                if record.warning or self._verbosity > 0:
-                    self._say(f"{safe(record.peer.node)}: {record.text}.")
-            elif isinstance(record, Associated) and self._verbosity > 0:
-                self._say(f"{safe(record.peer.node)}: association {record.open_now} accepted.")
+        if self._verbosity >= 0:
+            self._say(*self._troubles.lines(counted), *self._notes(counted))
         return counted
 
     def end(self, summary: Summary) -> None:
-        """End the results; sum up where something failed."""
+        """End the results; sum up where something failed, or where everything is told."""
         self._renderer.end(summary)
-        if not summary.exit and self._verbosity <= 0:
+        if self._verbosity < 0 or (not summary.exit and self._verbosity == 0):
             return
-        if self._troubles > _SHOWN_AT_MOST:
-            self._say(f"... and {self._troubles - _SHOWN_AT_MOST} more.")
-        verdicts = ", ".join(f"{count} {verdict}" for verdict, count in summary.verdicts.items())
-        self._say(
-            f"{summary.queries} queries to {summary.peers} archives: {verdicts}; "
-            f"{summary.matches} matches in {summary.seconds:.2f} s."
-        )
+        self._say(*self._troubles.rest(), summary_line(summary))
 
-    def _done(self, done: FindDone) -> None:
-        what = f"{done.find.query.label} ({done.matches} matches)"
-        if is_satisfied(done):
-            if self._verbosity > 0:
-                self._say(f"{safe(done.find.peer.node)}: {what} {done.verdict}.")
-        elif done.verdict not in (Verdict.UNREACHED, Verdict.SKIPPED):
-            # The others are said once, of their archive.
-            self._trouble(done.find.peer.node, f"{what}: {done.error}", done.hint)
+    def _notes(self, records: Sequence[Record]) -> list[str]:
+        is_verbose = self._verbosity > 0
+        lines = []
+        for record in records:
+            if isinstance(record, Note):
+                if record.warning or is_verbose:
+                    lines.append(f"{safe(record.peer.node)}: {sentence(record.text)}")
+            elif not is_verbose:
+                continue
+            elif isinstance(record, Associated):
+                count = record.open_now
+                opened = "1 association open" if count == 1 else f"{count} associations open"
+                lines.append(f"{safe(record.peer.node)}: {opened}.")
+            elif isinstance(record, FindDone) and is_satisfied(record):
+                find = record.find
+                repeat = f" (repeat {find.repeat})" if find.repeat > 1 else ""
+                lines.append(
+                    f"{safe(find.peer.node)}: {safe(find.query.label, _LABEL)}{repeat}: "
+                    f"{record.verdict}, {record.matches} matches in {record.seconds:.3f} s."
+                )
+        return lines
 
-    def _trouble(self, node: str, error: str, hint: str) -> None:
-        self._troubles += 1
-        if self._troubles <= _SHOWN_AT_MOST:
-            self._say(f"{safe(node)}: {error}. {hint}".rstrip())
-
-    def _say(self, line: str) -> None:
-        if self._verbosity >= 0:
-            self._stream.write(f"asyncfind: {line}\n")
+    def _say(self, *lines: str) -> None:
+        if not lines:
+            return
+        # Results do not depend on somebody reading the messages.
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.write("".join(f"asyncfind: {line}\n" for line in lines))
             self._stream.flush()

@@ -18,7 +18,7 @@ def is_satisfied(done: FindDone) -> bool:
 
 
 class Tally:
-    """Takes every record of a run and sums up."""
+    """Takes every record of a run, as the renderer returned it, and sums up."""
 
     def __init__(self, plan: Plan) -> None:
         self._peers = len(plan.peers)
@@ -39,7 +39,12 @@ class Tally:
                 self._reached.add(record.peer)
 
     def summary(self, *, seconds: float, interrupted: bool) -> Summary:
-        """The end of the run and its exit code: 130, 2, 4 or 0, the first that applies."""
+        """The end of the run and its exit code: 130, 2, 4 or 0, the first that applies.
+
+        Args:
+            seconds: how long the run took.
+            interrupted: the user ended it.
+        """
         if interrupted:
             code = ExitCode.INTERRUPTED
         elif not self._reached:

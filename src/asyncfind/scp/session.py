@@ -4,6 +4,7 @@ The same upper layer and DIMSE as the requestor's, the other way round. Response
 batches, one write for many, and wait while the peer does not read.
 """
 
+import contextlib
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -110,6 +111,7 @@ class Session:
         self._query = 0
         self._message_id: int | None = None
         self._cancelled = False
+        self._cancelled_early: set[int] = set()
 
     async def run(self) -> None:
         """Serve until the connection has ended; cancellation aborts the association."""
@@ -171,10 +173,7 @@ class Session:
             case AssociateRequested():
                 await self._decide(indication.rq)
             case DataReceived():
-                for message in self._assembler.feed(indication.pdvs):
-                    await self._take_message(message)
-                if self._assembler.error is not None:
-                    self._upper_layer.abort(anyio.current_time())
+                await self._take_data(indication.pdvs)
             case ReleaseRequested():
                 self._counters.releases += 1
                 self._counters.changed()
@@ -199,21 +198,34 @@ class Session:
             self._counters.peak = max(self._counters.peak, self._counters.associations)
         self._counters.changed()
 
+    async def _take_data(self, pdvs: list[PDV]) -> None:
+        messages: list[Message] = []
+        with contextlib.suppress(PeerError):  # raised where no message is before the breach
+            messages = self._assembler.feed(pdvs)
+        for message in messages:
+            await self._take_message(message)
+        if self._assembler.error is not None:
+            self._upper_layer.abort(anyio.current_time())
+
     async def _take_message(self, message: Message) -> None:
         known = self._agreement is not None and message.context_id in self._agreement.contexts
         command = message.command
         if known and isinstance(command, CancelRQ):
             self._counters.cancels += 1
             self._counters.changed()
-            # One for a query that has ended crossed its final response: nothing to do.
-            if command.message_id == self._message_id and not isinstance(
-                await self._act(Moment.CANCEL), steps.Ignore
-            ):
-                self._cancelled = True
+            await self._cancel(command.message_id)
         elif known and isinstance(command, FindRQ | EchoRQ) and len(self._waiting) < _MAX_WAITING:
             self._waiting.append(message)
         else:
             self._upper_layer.abort(anyio.current_time())
+
+    async def _cancel(self, message_id: int) -> None:
+        """Stop a query; one that has ended crossed its final response, which says it all."""
+        if message_id == self._message_id:
+            if not isinstance(await self._act(Moment.CANCEL), steps.Ignore):
+                self._cancelled = True
+        elif message_id in {message.command.message_id for message in self._waiting}:
+            self._cancelled_early.add(message_id)
 
     # Requests.
 
@@ -235,27 +247,27 @@ class Session:
     async def _find(self, context_id: int, rq: FindRQ, identifier: bytes) -> None:
         self._query += 1
         self._message_id = rq.message_id
-        self._cancelled = False
+        self._cancelled = rq.message_id in self._cancelled_early
+        self._cancelled_early.discard(rq.message_id)
         self._counters.queries += 1
         self._counters.running += 1
         self._counters.changed()
         try:
             final = await self._answer(context_id, rq, identifier)
-            if final is not None:
-                await self._line.send(self._fragments(context_id, final))
+            await self._line.send(self._fragments(context_id, final))
         finally:
             self._message_id = None
             self._counters.running -= 1
             self._counters.changed()
         await self._act(Moment.ANSWERED)
 
-    async def _answer(self, context_id: int, rq: FindRQ, identifier: bytes) -> FindRSP | None:
+    async def _answer(self, context_id: int, rq: FindRQ, identifier: bytes) -> FindRSP:
         """Send the matches; returns the final response."""
         assert self._agreement is not None
         sop_class, syntax = self._agreement.contexts[context_id]
         action = await self._act(Moment.QUERY)
         await self._pause(self._pace.query)
-        if action is None:
+        if action is None and self._goes_on:
             if sop_class not in self._source.models:
                 return FindRSP(rq.message_id, _NO_SUCH_CLASS, rq.sop_class)
             try:

@@ -1,0 +1,76 @@
+"""JSON that is safe to show: what both JSON formats share (RFC 8259)."""
+
+import base64
+import json
+import re
+from typing import Final
+
+from asyncfind.errors import MalformedIdentifier
+from asyncfind.records import Find, FindDone, Match, Summary
+
+__all__ = ["done_members", "encode", "find_members", "summary_members", "undecodable_members"]
+
+_encode: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
+_UNSAFE: Final = re.compile(
+    # DEL and C1 controls, invisible formatting, bidirectional controls, line and paragraph
+    # separators, noncharacters, language tags; lone surrogates, which UTF-8 has no bytes for.
+    "[\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
+    "\ufeff\ufff0-\ufffb\ufffe\uffff\U000e0000-\U000e0fff\ud800-\udfff]"
+)
+
+
+def encode(value: object) -> str:
+    r"""Return `value` as JSON without blanks, what could act on a terminal as `\u` escapes."""
+    text = _encode(value)
+    if text.isascii() and "\x7f" not in text:
+        return text
+    return _UNSAFE.sub(_escape, text)
+
+
+def _escape(found: "re.Match[str]") -> str:
+    code = ord(found[0])
+    if code <= 0xFFFF:
+        return f"\\u{code:04x}"
+    code -= 0x10000
+    return f"\\u{0xD800 | code >> 10:04x}\\u{0xDC00 | code & 0x3FF:04x}"
+
+
+def find_members(find: Find) -> dict[str, object]:
+    """What tells the queries of a plan apart."""
+    return {"node": find.peer.node, "query": find.query.label, "repeat": find.repeat}
+
+
+def done_members(done: FindDone) -> dict[str, object]:
+    """How a query ended; `error` only where it says something."""
+    members: dict[str, object] = {
+        "status": None if done.status is None else f"{done.status:04X}",
+        "verdict": str(done.verdict),
+        "matches": done.matches,
+        "seconds": round(done.seconds, 6),
+    }
+    if done.error:
+        members["error"] = done.error
+    return members
+
+
+def undecodable_members(match: Match, error: MalformedIdentifier) -> dict[str, object]:
+    """What stands for an identifier that cannot be decoded: why, and its bytes in base64."""
+    return {
+        "error": error.text,
+        "transfer_syntax": match.transfer_syntax,
+        "bytes": base64.b64encode(match.identifier).decode("ascii"),
+    }
+
+
+def summary_members(summary: Summary) -> dict[str, object]:
+    """The end of a run."""
+    return {
+        "nodes": summary.peers,
+        "reached": summary.reached,
+        "queries": summary.queries,
+        "matches": summary.matches,
+        "verdicts": {str(verdict): count for verdict, count in sorted(summary.verdicts.items())},
+        "seconds": round(summary.seconds, 6),
+        "exit": int(summary.exit),
+    }

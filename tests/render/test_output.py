@@ -1,0 +1,161 @@
+"""A file of results appears whole or not at all."""
+
+import errno
+import io
+import os
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+
+from asyncfind.errors import InvalidRequest, OutputFailed
+from asyncfind.render.output import (
+    FileOutput,
+    StreamOutput,
+    discard_unpublished,
+    open_output,
+)
+
+
+def test_a_file_appears_when_it_is_published(tmp_path: Path) -> None:
+    path = tmp_path / "out.csv"
+    output = open_output(str(path))
+    output.write(b"whole")
+    output.flush()
+    assert not path.exists()
+    output.publish()
+    assert path.read_bytes() == b"whole"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert list(tmp_path.iterdir()) == [path]
+    discard_unpublished()
+    assert path.exists()
+
+
+def test_an_existing_file_stays_until_there_is_a_better_one(tmp_path: Path) -> None:
+    path = tmp_path / "out.csv"
+    path.write_bytes(b"old")
+    output = open_output(str(path))
+    output.write(b"new")
+    assert path.read_bytes() == b"old"
+    output.publish()
+    assert path.read_bytes() == b"new"
+
+
+def test_what_is_not_published_leaves_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "out.csv"
+    path.write_bytes(b"old")
+    open_output(str(path)).write(b"half")
+    assert len(list(tmp_path.iterdir())) == 2
+    discard_unpublished()
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.read_bytes() == b"old"
+
+
+def test_a_symbolic_link_is_replaced_and_not_followed(tmp_path: Path) -> None:
+    target = tmp_path / "precious"
+    target.write_bytes(b"precious")
+    link = tmp_path / "out.csv"
+    link.symlink_to(target)
+    output = open_output(str(link))
+    output.write(b"new")
+    output.publish()
+    assert target.read_bytes() == b"precious"
+    assert not link.is_symlink()
+    assert link.read_bytes() == b"new"
+
+
+def test_a_relative_name_is_in_the_working_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    open_output("out.csv").publish()
+    assert (tmp_path / "out.csv").read_bytes() == b""
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("", "is a folder"), ("missing/out.csv", "No such file or directory"), ("a\0b", "null")],
+)
+def test_what_cannot_be_made_is_said_before_anything_is_sent(
+    tmp_path: Path, name: str, words: str
+) -> None:
+    with pytest.raises(InvalidRequest, match=words) as caught:
+        open_output(f"{tmp_path}/{name}")
+    assert "--output" in caught.value.hint
+
+
+def test_a_full_disk_is_an_output_error_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "out.csv"
+    output = FileOutput(path)
+    output.write(b"half")
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OutputFailed, match=r"out\.csv: No space left on device") as caught:
+        output.publish()
+    assert "Free some space" in caught.value.hint
+    assert list(tmp_path.iterdir()) == []
+    output.publish()  # it is too late
+    assert not path.exists()
+
+
+def test_a_file_that_cannot_take_more_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Full(io.BytesIO):
+        def write(self, data: object) -> int:
+            raise OSError(errno.EDQUOT, "Disk quota exceeded")
+
+    def open_full(descriptor: int, mode: str, buffering: int) -> io.BytesIO:
+        os.close(descriptor)
+        return Full()
+
+    monkeypatch.setattr(os, "fdopen", open_full)
+    output = FileOutput(tmp_path / "out.csv")
+    with pytest.raises(OutputFailed, match="Disk quota exceeded"):
+        output.write(b"x")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_device_is_opened_as_it_is(tmp_path: Path) -> None:
+    output = open_output("/dev/null")
+    assert isinstance(output, StreamOutput)
+    output.write(b"gone")
+    output.publish()
+    assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
+
+
+def test_a_full_device_is_an_output_error() -> None:
+    output = open_output("/dev/full")
+    output.write(b"x")
+    with pytest.raises(OutputFailed, match="/dev/full: No space left on device"):
+        output.publish()
+
+
+def test_a_fifo_is_written_and_stays(tmp_path: Path) -> None:
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    read: list[bytes] = []
+    reader = threading.Thread(target=lambda: read.append(path.read_bytes()))
+    reader.start()
+    output = open_output(str(path))
+    output.write(b"through")
+    output.publish()
+    reader.join(10)
+    assert read == [b"through"]
+    assert stat.S_ISFIFO(path.stat().st_mode)
+
+
+def test_standard_output_by_name_is_never_renamed_over(tmp_path: Path) -> None:
+    path = tmp_path / "redirected"
+    with path.open("wb") as file:
+        output = open_output(f"/proc/self/fd/{file.fileno()}")
+        output.write(b"here")
+        output.publish()
+    assert path.read_bytes() == b"here"
+    assert list(tmp_path.iterdir()) == [path]
