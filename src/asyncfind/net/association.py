@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 import anyio
+import anyio.lowlevel
 
 from asyncfind.dimse.command import (
     VERIFICATION,
@@ -330,6 +331,8 @@ class Association:
 
     async def _pump(self, deadline: float | None) -> bool:
         """One turn: bytes in, indications taken, bytes out. False when `deadline` passed."""
+        # A peer that always has more for us must not keep others, or a cancellation, waiting.
+        await anyio.lowlevel.checkpoint()
         data: bytes | None = None
         if deadline is None or self._stream.has_data:
             data = await self._stream.receive()

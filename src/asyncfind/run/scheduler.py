@@ -71,7 +71,8 @@ async def run(plan: Plan, records: MemoryObjectSendStream[Batch]) -> None:
     """Visit every peer of `plan`; one peer's trouble is a record, never the end of the run.
 
     Every query ends in exactly one `FindDone`, also when the run is cancelled: open queries get
-    C-CANCEL-RQ and a moment to answer, unsent ones are skipped. `records` is closed at the end.
+    C-CANCEL-RQ and a moment to answer, unsent ones are skipped. `records` is closed at the end;
+    its reader must go on reading until then, or close its side.
     """
     async with records:
         visits = [_Visit(plan, peer, index, records) for index, peer in enumerate(plan.peers)]
@@ -158,10 +159,13 @@ class _Visit:
 
     async def _emit(self, *records: Record) -> None:
         if not self._reader_gone:
-            try:
-                await self._records.send(list(records))
-            except anyio.BrokenResourceError:
-                self._reader_gone = True
+            # Shielded: what was received is shown, also when the run is interrupted meanwhile.
+            # Whoever reads the stream goes on reading or closes it, and so ends the wait.
+            with anyio.CancelScope(shield=True):
+                try:
+                    await self._records.send(list(records))
+                except anyio.BrokenResourceError:
+                    self._reader_gone = True
 
     @property
     def _goes_on(self) -> bool:
