@@ -7,7 +7,6 @@ parameters.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 
 from asyncfind.errors import InvalidRequest
@@ -98,6 +97,8 @@ def _gnu(argument: str, names: Names, command: str) -> list[str]:
     name, equals, value = argument.partition("=")
     long = names.long_of.get(name)
     if long is None:
+        from difflib import get_close_matches  # only those who mistype need it
+
         near = get_close_matches(name, names.long_of, n=3, cutoff=0.6)
         hint = f"Did you mean {' or '.join(near)}? " if near else ""
         raise InvalidRequest(f"unknown option {safe(argument, 64)}", hint + _see(command))

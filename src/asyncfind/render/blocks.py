@@ -5,7 +5,6 @@ bound in one file without name, so that nobody's reading is held up by somebody 
 memory stays flat however many queries are open.
 """
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import IO, Final
@@ -139,6 +138,8 @@ class Blocks:
         """Move all that waits in memory to the file, which has no name and dies with us."""
         try:
             if self._file is None:
+                import tempfile  # few runs need it, and it takes long to import
+
                 self._file = tempfile.TemporaryFile()  # noqa: SIM115 - `close` closes it
             for waiting in self._waiting.values():
                 data = b"".join(waiting.parts)
@@ -157,6 +158,8 @@ class Blocks:
 
 
 def _no_room(exc: OSError) -> OutputFailed:
+    import tempfile
+
     return OutputFailed(
         f"cannot keep waiting answers in a temporary file: {exc.strerror}",
         f"Free some space in {tempfile.gettempdir()}, or set TMPDIR.",

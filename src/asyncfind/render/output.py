@@ -11,7 +11,6 @@ import atexit
 import contextlib
 import errno
 import os
-import secrets
 import stat
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
@@ -101,7 +100,7 @@ class FileOutput:
     def __init__(self, path: Path) -> None:
         self._name = path.name
         self._shown = safe(str(path))
-        self._temporary = f".asyncfind-{secrets.token_hex(8)}.part"
+        self._temporary = f".asyncfind-{os.urandom(8).hex()}.part"
         try:
             self._folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as exc:
