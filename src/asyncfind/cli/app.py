@@ -85,6 +85,9 @@ def main(argv: Sequence[str] | None = None) -> None:
 def _run(argv: list[str]) -> int:
     try:
         result: Any = app.main(args=argv, prog_name="asyncfind", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as exc:
+        click.echo(exc.format_message())
+        return ExitCode.COMPLETE
     except click.ClickException as exc:
         return complain(exc.format_message(), "See `asyncfind find --help`.")
     except AsyncfindError as exc:

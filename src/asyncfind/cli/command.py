@@ -16,19 +16,26 @@ class TableCommand(click.Command):
     Args:
         table: the rows; `--help` is one of them.
         usages: what follows `asyncfind` in the usage lines.
+        help_when_empty: a line without anything shows the help, as findscu does.
     """
 
     def __init__(
-        self, *args: Any, table: tuple[Option, ...], usages: tuple[str, ...], **kwargs: Any
+        self,
+        *args: Any,
+        table: tuple[Option, ...],
+        usages: tuple[str, ...],
+        help_when_empty: bool = False,
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self.add_help_option = False
         self._table = table
         self._usages = usages
+        self._help_when_empty = help_when_empty
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         args = canonical(expand(args), names_of(self._table), ctx.info_name or "find")
-        if "--help" in args[: args.index("--")]:
+        if "--help" in args[: args.index("--")] or (self._help_when_empty and args == ["--"]):
             click.echo(self.get_help(ctx))
             ctx.exit()
         return super().parse_args(ctx, args)

@@ -14,6 +14,7 @@ __all__ = ["find"]
 @click.command(
     cls=TableCommand,
     table=FIND,
+    help_when_empty=True,
     usages=(
         "[find] [options] PEER PORT [QUERY-FILE...]",
         "[find] [options] --node AET@HOST:PORT ... [QUERY-FILE...]",

@@ -52,7 +52,7 @@ def make_plan(given: Given, parameters: Sequence[str]) -> Plan:
     cancel_after: int | None = given["cancel_after"]
     return Plan(
         peers=peers,
-        queries=_queries(files, given["keys"], model, new_vr=given["new_vr"]),
+        queries=_queries(files, given["keys"], model, new_vr=given["new_vr"] == "kept"),
         repeat=given["repeat"],
         associations=given["associations"],
         timeouts=make_timeouts(given),
