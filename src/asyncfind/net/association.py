@@ -83,6 +83,7 @@ class Association:
         self._contexts: dict[str, tuple[int, TransferSyntax]] = {}
         self._messages: deque[Message] = deque()
         self._trouble: PeerError | None = None
+        self._releasing = False
         self._released = False
         self._message_id = 0
         self._open_find: Responses | None = None
@@ -199,6 +200,7 @@ class Association:
         await self.settle()
         trouble = ""
         if self._trouble is None and self._upper_layer.is_open:
+            self._releasing = True
             self._upper_layer.release()
             await self._flush()
             deadline = time.monotonic() + self.timeouts.release
@@ -380,12 +382,13 @@ class Association:
                 case ReleaseConfirmed():
                     self._released = True
                 case ReleaseRequested():
-                    self._fail(
-                        AssociationAborted(
-                            "the peer asked for release in the middle of the association",
-                            "The archive ended the association; ask again.",
+                    if not self._releasing:  # else both asked at once, which ends it as well
+                        self._fail(
+                            AssociationAborted(
+                                "the peer asked for release in the middle of the association",
+                                "The archive ended the association; ask again.",
+                            )
                         )
-                    )
                     self._upper_layer.respond_release(now)
                 case Aborted():
                     words = Abort(source=indication.source, reason=indication.reason).text

@@ -234,6 +234,7 @@ class Responses(AsyncIterator[Match]):
         matches: list[Match] = []
         context_id, message_id = self._context_id, self._message_id
         find, syntax = self.find, self._transfer_syntax
+        sop_class = find.query.model.uid
         number = self.number
         limit = self._association.limits.max_responses
         for index, (context, command, identifier) in enumerate(messages):
@@ -247,6 +248,8 @@ class Responses(AsyncIterator[Match]):
                 break
             if command.unusual:
                 self._note(*command.unusual)
+            if command.sop_class and command.sop_class != sop_class:
+                self._note(f"a response names the SOP class {command.sop_class}")
             status = command.status
             if status != 0xFF00 and status != 0xFF01:
                 self.number = number
