@@ -1,6 +1,5 @@
 """What happened, frozen: the words that travel up from the scheduler to the renderers."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import NamedTuple
@@ -220,7 +219,7 @@ class Summary:
 
     Args:
         verdicts: how many queries ended in each verdict; only those that occurred.
-        failed: every `FindDone` that is not complete.
+        failed: how many queries did not go as planned, by verdict.
     """
 
     exit: ExitCode
@@ -230,4 +229,4 @@ class Summary:
     matches: int
     seconds: float
     verdicts: dict[Verdict, int] = field(default_factory=dict)
-    failed: Sequence[FindDone] = ()
+    failed: dict[Verdict, int] = field(default_factory=dict)

@@ -2,6 +2,7 @@
 
 import anyio
 import pytest
+from acceptor import agreement
 
 from asyncfind.dimse.command import FindRQ, FindRSP, encode_command
 from asyncfind.dimse.message import Assembler, fragment
@@ -21,8 +22,6 @@ from asyncfind.scp.find import Archive
 from asyncfind.scp.script import Script, always, refuses, rejects
 from asyncfind.scp.server import Server
 from asyncfind.scp.store import Store
-from asyncfind.ul.items import PresentationContextAC, UserInformation
-from asyncfind.ul.pdu import AssociateAC
 from asyncfind.ul.upper_layer import (
     AssociateRequested,
     DataReceived,
@@ -126,20 +125,7 @@ async def _colliding(stream: Stream, seen: list[str]) -> None:
         for indication in upper_layer.receive_data(data, 0.0):
             match indication:
                 case AssociateRequested():
-                    context = indication.rq.contexts[0]
-                    accepted = PresentationContextAC(
-                        context_id=context.context_id,
-                        result=0,
-                        transfer_syntax=context.transfer_syntaxes[0],
-                    )
-                    upper_layer.accept(
-                        AssociateAC(
-                            called=indication.rq.called,
-                            calling=indication.rq.calling,
-                            contexts=(accepted,),
-                            user_information=UserInformation(implementation_class_uid="1.2.3"),
-                        )
-                    )
+                    upper_layer.accept(agreement(indication.rq))
                 case DataReceived():
                     for message in assembler.feed(indication.pdvs):
                         assert isinstance(message.command, FindRQ)

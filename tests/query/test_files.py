@@ -199,12 +199,12 @@ PIXELS = bytes.fromhex(
         (
             bytes.fromhex("00000001 02000000 2000"),
             "holds (0000,0100), which is no part of a data set",
-            "Leave the elements of groups 0000 and 0002 out.",
+            "Leave the elements of groups 0000, 0002 and FFFE out.",
         ),
         (
             b'{"00020010": {"vr": "UI"}}',
             "holds (0002,0010), which is no part of a data set",
-            "Leave the elements of groups 0000 and 0002 out.",
+            "Leave the elements of groups 0000, 0002 and FFFE out.",
         ),
         (b'{"00100010":', "no JSON: Expecting value (line 1, column 13)", HINT),
         (b'{"Rows": {"Value": [NaN]}}', "no JSON: NaN is no number of JSON", HINT),

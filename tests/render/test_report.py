@@ -1,6 +1,7 @@
 """Messages: each trouble once, in a line that says what to do."""
 
 import io
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -64,7 +65,7 @@ def test_a_failed_peer_is_one_line_whatever_it_costs(
         reached=0,
         matches=0,
         queries=3,
-        failed=[unreached] * 3,
+        failed={Verdict.UNREACHED: 3},
     )
     assert _report(plan, records, failed) == [
         "asyncfind: NORTH@north:104: connection refused. Check host and port.",
@@ -83,7 +84,12 @@ def test_a_failed_query_is_named_where_there_are_several_and_counted_after(
         for at in range(4)
     ]
     failed = replace(
-        summary, exit=ExitCode.INCOMPLETE, peers=2, reached=2, queries=8, failed=records
+        summary,
+        exit=ExitCode.INCOMPLETE,
+        peers=2,
+        reached=2,
+        queries=8,
+        failed=Counter(record.verdict for record in records),
     )
     assert _report(several, records, failed) == [
         "asyncfind: NORTH@north:104: study.dcm: status A700: out of resources. Ask for less.",
@@ -139,7 +145,11 @@ def test_an_interruption_is_no_news_but_in_the_summary(
     cancelled = done(Verdict.CANCELLED, error="interrupted", kind=Kind.CANCELLED)
     skipped = done(Verdict.SKIPPED, error="interrupted before its turn", kind=Kind.CANCELLED)
     ended = replace(
-        summary, exit=ExitCode.INTERRUPTED, queries=2, failed=(cancelled, skipped), matches=2000
+        summary,
+        exit=ExitCode.INTERRUPTED,
+        queries=2,
+        failed={Verdict.CANCELLED: 1, Verdict.SKIPPED: 1},
+        matches=2000,
     )
     (line,) = _report(plan, [cancelled, skipped], ended)
     assert line == (

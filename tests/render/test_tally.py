@@ -40,7 +40,7 @@ def test_a_verdict_decides_the_exit_code(
     summary = tally.summary(seconds=2.0, interrupted=False)
     assert summary.exit is code
     assert is_satisfied(record) is (code is ExitCode.COMPLETE)
-    assert list(summary.failed) == ([] if is_satisfied(record) else [record])
+    assert summary.failed == ({} if is_satisfied(record) else {record.verdict: 1})
     assert tally.summary(seconds=2.0, interrupted=True).exit is ExitCode.INTERRUPTED
 
 

@@ -1,12 +1,14 @@
 """The command `asyncfind`: its subcommands, of which `find` is the default."""
 
+import errno
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 import click
 
-from asyncfind.errors import AsyncfindError
+from asyncfind.cli.streams import forget_stdout, open_missing
+from asyncfind.errors import AsyncfindError, OutputFailed
 from asyncfind.records import ExitCode
 
 __all__ = ["main"]
@@ -79,30 +81,60 @@ def app() -> None:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line; ends the process."""
-    sys.exit(_run(list(sys.argv[1:] if argv is None else argv)))
+    open_missing()
+    code = _run(list(sys.argv[1:] if argv is None else argv))
+    try:
+        sys.stdout.flush()
+    except OSError as exc:
+        code = _explain(exc)
+    if code == ExitCode.CLOSED_PIPE:
+        forget_stdout()
+    sys.exit(code)
 
 
 def _run(argv: list[str]) -> int:
     try:
         result: Any = app.main(args=argv, prog_name="asyncfind", standalone_mode=False)
-    except click.exceptions.NoArgsIsHelpError as exc:
-        click.echo(exc.format_message())
-        return ExitCode.COMPLETE
-    except click.ClickException as exc:
-        return complain(exc.format_message(), "See `asyncfind find --help`.")
-    except AsyncfindError as exc:
-        return complain(exc.text, exc.hint)
-    except (click.Abort, KeyboardInterrupt):
-        return ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        return ExitCode.CLOSED_PIPE
-    except Exception as exc:  # noqa: BLE001 - the one place; a traceback could hold patient data
-        where = _where(exc)
-        return complain(
-            f"this is a bug in asyncfind: {type(exc).__name__} at {where}",
-            "Please report it with the command line, patient data removed.",
-        )
+    except BaseException as exc:  # noqa: BLE001 - the one place; a traceback could hold patient data
+        return _explain(exc)
     return int(result or 0)
+
+
+def _explain(exc: BaseException) -> int:
+    """Say in one line why we end; returns the exit code."""
+    while isinstance(exc, BaseExceptionGroup) and len(exc.exceptions) == 1:
+        exc = exc.exceptions[0]
+    match exc:
+        case click.exceptions.NoArgsIsHelpError():
+            click.echo(exc.format_message())
+            return ExitCode.COMPLETE
+        case click.ClickException():
+            return complain(exc.format_message().rstrip("."), _help_of(exc))
+        case OutputFailed():
+            complain(exc.text, exc.hint)
+            return ExitCode.INCOMPLETE
+        case AsyncfindError():
+            return complain(exc.text, exc.hint)
+        case click.Abort() | KeyboardInterrupt():
+            return ExitCode.INTERRUPTED
+        case BrokenPipeError() | SystemExit():
+            # SystemExit is how click and rich end at a closed pipe; nothing else here raises it.
+            return ExitCode.CLOSED_PIPE
+        case OSError(errno=errno.ENOSPC | errno.EIO | errno.EMFILE | errno.ENFILE | errno.EFBIG):
+            forget_stdout()
+            complain(exc.strerror or "input or output failed", "Free some space or descriptors.")
+            return ExitCode.INCOMPLETE
+        case _:
+            return complain(
+                f"this is a bug in asyncfind: {type(exc).__name__} at {_where(exc)}",
+                "Please report it with the command line, patient data removed.",
+            )
+
+
+def _help_of(exc: click.ClickException) -> str:
+    context = exc.ctx if isinstance(exc, click.UsageError) else None
+    name = context.info_name if context is not None else None
+    return f"See `asyncfind {name if name in _COMMANDS else 'find'} --help`."
 
 
 def complain(text: str, hint: str) -> int:

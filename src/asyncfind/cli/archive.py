@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import anyio
 import click
 
+from asyncfind.cli.options import SECONDS
 from asyncfind.errors import InvalidRequest
 from asyncfind.records import ExitCode
 
@@ -25,12 +26,8 @@ __all__ = ["archive"]
     "--studies", type=click.IntRange(1, 1_000_000), default=1000, show_default=True, help="how many"
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="other patients")
-@click.option(
-    "--delay", type=click.FloatRange(0), default=0.0, help="seconds before the first response"
-)
-@click.option(
-    "--response-delay", type=click.FloatRange(0), default=0.0, help="seconds between responses"
-)
+@click.option("--delay", type=SECONDS, default=0.0, help="seconds before the first response")
+@click.option("--response-delay", type=SECONDS, default=0.0, help="seconds between responses")
 @click.option(
     "--max-associations", type=click.IntRange(1), help="reject more than so many at a time"
 )

@@ -10,7 +10,7 @@ import click
 
 from asyncfind.cli.command import TableCommand
 from asyncfind.cli.options import ECHO, add_options
-from asyncfind.errors import InvalidRequest
+from asyncfind.errors import InvalidRequest, Kind
 from asyncfind.plan import Plan
 from asyncfind.records import Echoed, ExitCode
 
@@ -77,6 +77,13 @@ async def _main(plan: Plan, format_name: str) -> ExitCode:
                 if format_name == "ndjson":
                     print_line(_as_json(result))
         tasks.cancel_scope.cancel()
+    answered = {result.peer for result in results}
+    for peer in plan.peers:
+        if peer not in answered:
+            result = Echoed(peer=peer, status=None, error="interrupted", kind=Kind.CANCELLED)
+            results.append(result)
+            if format_name == "ndjson":
+                print_line(_as_json(result))
     if format_name == "table":
         _print_table(plan, results)
     if interrupted:
@@ -128,10 +135,7 @@ def _print_table(plan: Plan, results: Sequence[Echoed]) -> None:
     table.add_column("implementation", overflow="fold")
     troubles = []
     for peer in plan.peers:
-        result = by_peer.get(peer)
-        if result is None:
-            table.add_row(Text(peer.node), Text("interrupted", "yellow"))
-            continue
+        result = by_peer[peer]
         answer = Text("ok", "green") if result.status == 0 else Text("failed", "bold red")
         times = (result.connect, result.associate, result.echo)
         table.add_row(

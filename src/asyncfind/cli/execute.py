@@ -16,6 +16,7 @@ import anyio.to_thread
 import click
 from anyio.streams.memory import MemoryObjectReceiveStream
 
+from asyncfind.cli.streams import forget_stdout
 from asyncfind.errors import OutputFailed
 from asyncfind.plan import Plan
 from asyncfind.records import ExitCode, Record
@@ -30,6 +31,9 @@ _T = TypeVar("_T")
 
 _INTERRUPT_LIMIT: Final = 1.6
 """Seconds from a signal until we go, whatever the peers and the terminal do."""
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_SAME: Final = 0.5
+"""Seconds in which signals count as one: wrappers pass on what the terminal sent us as well."""
 _TOGETHER: Final = 64
 """Batches that are rendered at once when they wait already."""
 
@@ -55,7 +59,7 @@ def execute(plan: Plan, renderer: Renderer) -> int:
         click.echo(f"asyncfind: {exc.text}. {exc.hint}".rstrip(), err=True)
         code = ExitCode.INCOMPLETE
     if code is ExitCode.CLOSED_PIPE:
-        _forget_stdout()
+        forget_stdout()
     return int(code)
 
 
@@ -66,7 +70,7 @@ class _Session:
         self._plan = plan
         self._renderer = renderer
         self._tally = Tally(plan)
-        self._interrupted = False
+        self._interrupted: float | None = None
         self._pipe_closed = False
         self._output_failed: OutputFailed | None = None
 
@@ -90,7 +94,7 @@ class _Session:
         if self._pipe_closed:
             return ExitCode.CLOSED_PIPE
         summary = self._tally.summary(
-            seconds=time.monotonic() - started, interrupted=self._interrupted
+            seconds=time.monotonic() - started, interrupted=self._interrupted is not None
         )
         self._renderer.end(summary)
         return summary.exit
@@ -118,9 +122,12 @@ class _Session:
         self._tally.add(self._renderer.show(records))
 
     def _interrupt(self, tasks: anyio.abc.TaskGroup, running: anyio.CancelScope) -> None:
-        if self._interrupted:
-            leave_at_once()
-        self._interrupted = True
+        now = time.monotonic()
+        if self._interrupted is not None:
+            if now - self._interrupted > _SAME:
+                leave_at_once()
+            return
+        self._interrupted = now
         running.cancel()
         tasks.start_soon(_leave_after, _INTERRUPT_LIMIT)
 
@@ -141,15 +148,13 @@ def leave_at_once() -> None:
 
 
 async def watch_signals(interrupt: Callable[[], None]) -> None:
-    """Call `interrupt` for every SIGINT, SIGTERM and SIGHUP."""
-    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
+    """Call `interrupt` for every SIGINT, SIGTERM and SIGHUP.
+
+    What we were told to ignore (by nohup, or by a shell for its background jobs) stays ignored.
+    """
+    heeded = [one for one in _SIGNALS if signal.getsignal(one) is not signal.SIG_IGN]
+    if not heeded:
+        return
+    with anyio.open_signal_receiver(*heeded) as signals:
         async for _ in signals:
             interrupt()
-
-
-def _forget_stdout() -> None:
-    """Keep the interpreter from complaining about the closed pipe when it flushes at exit."""
-    with contextlib.suppress(OSError, ValueError):
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, sys.stdout.fileno())
-        os.close(null)

@@ -7,6 +7,8 @@ import click
 
 from asyncfind.cli.command import TableCommand
 from asyncfind.cli.options import FIND, add_options
+from asyncfind.cli.streams import is_stdout_closed
+from asyncfind.errors import InvalidRequest
 
 __all__ = ["find"]
 
@@ -21,7 +23,7 @@ __all__ = ["find"]
     ),
     context_settings={"max_content_width": 100},
     epilog="Exit codes: 0 everything complete, 1 command line or set-up, 2 no association with "
-    "any node, 4 some query not complete, 130 interrupted.",
+    "any node, 4 some query not complete, 130 interrupted, 141 the reader of the output went away.",
 )
 @click.argument("parameters", nargs=-1)
 @add_options(FIND)
@@ -42,6 +44,10 @@ def find(parameters: tuple[str, ...], **given: Any) -> int:
     from asyncfind.render.choose import choose
 
     plan = make_plan(given, parameters)
+    if not given["output"] and is_stdout_closed():
+        raise InvalidRequest("standard output is closed", "Redirect it, or write --output FILE.")
+    if given["output"] == "":
+        raise InvalidRequest("--output names no file", "Write --output FILE.")
     return execute(
         plan,
         choose(

@@ -113,13 +113,13 @@ def _read(path: Path) -> str:
             data = file.read(_MAX_COMMAND_FILE + 1)
     except OSError as exc:
         raise InvalidRequest(
-            f"cannot open command file {safe(str(path), 200)!r}: {exc.strerror}",
+            f"cannot open command file '{safe(str(path), 200)}': {exc.strerror}",
             "A command file is named right behind the @; write ./@name for a file whose name "
             "begins with @.",
         ) from exc
     if len(data) > _MAX_COMMAND_FILE:
         raise InvalidRequest(
-            f"command file {safe(str(path), 200)!r} is larger than 16 MiB",
+            f"command file '{safe(str(path), 200)}' is larger than 16 MiB",
             "A command file holds options and parameters only.",
         )
     return data.decode("utf-8", "surrogateescape")

@@ -22,12 +22,12 @@ def parse_node(text: str, *, called: str, calling: str) -> Peer:
         host = host[1:-1]
     elif ":" in host:
         raise InvalidRequest(
-            f"node {safe(text, 100)!r}: an IPv6 address must stand in brackets",
+            f"node '{safe(text, 100)}': an IPv6 address must stand in brackets",
             "Write it as AET@[ADDRESS]:PORT.",
         )
     if not colon or not host:
         raise InvalidRequest(
-            f"node {safe(text, 100)!r} is not of the form [AET@]HOST:PORT",
+            f"node '{safe(text, 100)}' is not of the form [AET@]HOST:PORT",
             "For example: --node PACS@192.0.2.10:11112",
         )
     return Peer(
@@ -44,11 +44,13 @@ def parse_port(text: str) -> int:
     Raises:
         InvalidRequest: it is none.
     """
-    if not (text.isascii() and text.isdecimal()) or not 1 <= int(text[:6]) <= 65535:
+    digits = text.lstrip("0")
+    good = text.isascii() and text.isdecimal() and 1 <= len(digits) <= 5
+    if not good or int(digits) > 65535:
         raise InvalidRequest(
-            f"{safe(text, 64)!r} is no TCP port", "A port is a number from 1 to 65535."
+            f"'{safe(text, 64)}' is no TCP port", "A port is a number from 1 to 65535."
         )
-    return int(text)
+    return int(digits)
 
 
 def check_title(title: str, which: str) -> str:
@@ -61,7 +63,7 @@ def check_title(title: str, which: str) -> str:
     good = stripped.isascii() and stripped.isprintable() and "\\" not in stripped
     if not good or not 1 <= len(stripped) <= 16:
         raise InvalidRequest(
-            f"{safe(title, 64)!r} is no {which} AE title",
+            f"'{safe(title, 64)}' is no {which} AE title",
             "An AE title has 1 to 16 printable ASCII characters and no backslash.",
         )
     return stripped

@@ -9,7 +9,7 @@ import click
 
 from asyncfind.cli.grammar import Names
 
-__all__ = ["ECHO", "FIND", "Option", "add_options", "format_table", "names_of"]
+__all__ = ["ECHO", "FIND", "SECONDS", "Option", "add_options", "format_table", "names_of"]
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -84,6 +84,7 @@ class _Seconds(click.ParamType["float"]):
         return seconds
 
 
+SECONDS: Final = _Seconds(0, exclusive=False)
 _POSITIVE_SECONDS: Final = _Seconds(0, exclusive=True)
 
 FIND: Final[tuple[Option, ...]] = (
@@ -140,7 +141,8 @@ FIND: Final[tuple[Option, ...]] = (
            help="for a TCP connection (default 10)", since="3.5.4"),
     Option(long="--socket-timeout", short="-ts", target="socket_timeout", group=_NETWORK,
            metavar="SECONDS", type=_Seconds(-1, exclusive=False),
-           help="for sending, and for answers unless -td is given (default 60; 0 or -1: none)",
+           help="for sending (default 30), and for answers unless -td is given (default 60); "
+           "0 or -1: none",
            since="3.6.6"),
     Option(long="--acse-timeout", short="-ta", target="acse_timeout", group=_NETWORK,
            metavar="SECONDS", type=_POSITIVE_SECONDS,

@@ -108,6 +108,8 @@ def _peers_and_files(
             "Name an archive: asyncfind [options] PEER PORT, or --node AET@HOST:PORT.",
         )
     host, port, *files = parameters
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
     if not host:
         raise InvalidRequest("the peer's host name is empty", "Name an archive: PEER PORT.")
     peer = Peer(host=host, port=parse_port(port), called=called, calling=calling)
@@ -118,7 +120,14 @@ def _names_a_peer(parameters: Sequence[str]) -> bool:
     """With --node, `HOST 104` is still an archive; `a.dcm b.dcm`, and `a.dcm 104`, are files."""
     if len(parameters) < 2 or not (parameters[1].isascii() and parameters[1].isdecimal()):
         return False
-    return not (Path(parameters[0]).exists() or Path(parameters[1]).exists())
+    return not any(_exists(parameter) for parameter in parameters[:2])
+
+
+def _exists(name: str) -> bool:
+    try:
+        return Path(name).exists()
+    except (OSError, ValueError):  # too long, or a NUL in it: no name of a file
+        return False
 
 
 def _queries(

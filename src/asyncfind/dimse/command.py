@@ -416,7 +416,7 @@ def _encode(element: int, value: bytes) -> bytes:
 def _encode_uid(uid: str) -> bytes:
     value = uid.encode("ascii", "replace")
     if not value or not _is_uid(value):
-        raise LocalProtocolError(f"{safe(uid, _UID_LENGTH)!r} is no UID")
+        raise LocalProtocolError(f"'{safe(uid, _UID_LENGTH)}' is no UID")
     return value + b"\0" * (len(value) % 2)
 
 

@@ -487,9 +487,9 @@ def _rejected(rj: AssociateRJ, peer: Peer) -> AssociationRejected:
     if rj.is_busy:
         hint = "The archive has no room now; try again later or with fewer --associations."
     elif (rj.source, rj.reason) == (1, 7):
-        hint = f"Check the called AE title {safe(peer.called)!r} (-aec or AET@host:port)."
+        hint = f"Check the called AE title '{safe(peer.called)}' (-aec or AET@host:port)."
     elif (rj.source, rj.reason) == (1, 3):
-        hint = f"Have the archive allow the calling AE title {safe(peer.calling)!r}, or set -aet."
+        hint = f"Have the archive allow the calling AE title '{safe(peer.calling)}', or set -aet."
     else:
         hint = "Check both AE titles and the archive's log."
     return AssociationRejected(

@@ -12,7 +12,7 @@ import anyio
 from asyncfind.dimse.command import CancelRQ, FindRQ, FindRSP
 from asyncfind.dimse.message import Message
 from asyncfind.dimse.status import Category, describe
-from asyncfind.errors import FindFailed, PeerError, PeerTimeout
+from asyncfind.errors import FindFailed, LimitExceeded, PeerError, PeerTimeout
 from asyncfind.query.writer import write_item
 from asyncfind.records import Find, Match
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["Responses"]
 
 _CANCELLED: Final = 0xFE00
+_LATE_GRACE: Final = 1.0
+"""Seconds for a peer that has been late already to answer C-CANCEL."""
 _INTERRUPT_GRACE: Final = 0.5
 """Seconds for the peer to answer C-CANCEL when the user wants the prompt back."""
 
@@ -39,6 +41,8 @@ class Responses(AsyncIterator[Match]):
         number: matches so far.
         cancelled: C-CANCEL-RQ was sent.
         limited: it was sent because of `Limits.max_responses`.
+        left_early: the query was ended by `aclose`; `status`, if any, came after that.
+        dropped: matches that came after that and were given to nobody.
         notes: oddities that changed nothing, in words.
         sent: monotonic instant at which C-FIND-RQ was handed to the kernel; None before.
     """
@@ -58,6 +62,8 @@ class Responses(AsyncIterator[Match]):
         self.number = 0
         self.cancelled = False
         self.limited = False
+        self.left_early = False
+        self.dropped = 0
         self.notes: list[str] = []
         self.sent: float | None = None
         self._association = association
@@ -69,6 +75,7 @@ class Responses(AsyncIterator[Match]):
         self._left: float | None = None
         self._end_by: float | None = None
         self._in_message = False
+        self._without_identifier = 0
         self._ready: deque[Match] = deque()
 
     async def __aenter__(self) -> Self:
@@ -81,8 +88,12 @@ class Responses(AsyncIterator[Match]):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        interrupted = isinstance(error, anyio.get_cancelled_exc_class())
-        await self.aclose(_INTERRUPT_GRACE if interrupted else None)
+        if isinstance(error, anyio.get_cancelled_exc_class()):
+            await self.aclose(_INTERRUPT_GRACE)
+        elif isinstance(error, PeerTimeout):
+            await self.aclose(_LATE_GRACE)
+        else:
+            await self.aclose()
 
     def __aiter__(self) -> Self:
         return self
@@ -92,6 +103,7 @@ class Responses(AsyncIterator[Match]):
 
         Raises:
             FindFailed: the final status is a failure; matches that came were given before.
+            LimitExceeded: the peer had more than `Limits.max_responses`; as many were given.
             PeerError: the association ended or a deadline passed.
         """
         if not self._ready:
@@ -99,6 +111,10 @@ class Responses(AsyncIterator[Match]):
         if self._ready:
             return self._ready.popleft()
         assert self.status is not None
+        if self.limited:
+            raise LimitExceeded(
+                f"stopped after {self.number} matches", "Narrow the query, or raise max_responses."
+            )
         if not (self.cancelled and self.status == _CANCELLED) and not self.is_success:
             raise self.failure()
         raise StopAsyncIteration
@@ -181,7 +197,7 @@ class Responses(AsyncIterator[Match]):
         association = self._association
         if self.sent is None or self.status is not None:
             return
-        given = self.number
+        given, self.left_early = self.number, True
         end_by = time.monotonic() + (association.timeouts.cancel if grace is None else grace)
         with anyio.CancelScope(shield=True):
             # A PeerError says that it is gone: there is nothing left to end.
@@ -191,6 +207,7 @@ class Responses(AsyncIterator[Match]):
                 self._end_by = min(end_by, self._end_by or end_by)
                 while await self.batch():
                     pass
+            self.dropped = self.number - given
             self.number = given
             if self.status is None:
                 await association.abort()
@@ -255,12 +272,13 @@ class Responses(AsyncIterator[Match]):
                 self.number = number
                 await self._end(command, identifier, messages[index + 1 :])
                 break
-            if identifier is None:
-                self._note(f"a pending response ({status:04X}) without identifier")
-                continue
-            if number >= limit:
+            if number + self._without_identifier >= limit:
                 self.number = number
                 await self._cut()
+                continue
+            if identifier is None:
+                self._without_identifier += 1
+                self._note(f"a pending response ({status:04X}) without identifier")
                 continue
             number += 1
             matches.append(Match(find, number, status, identifier, syntax))

@@ -10,8 +10,9 @@ import errno
 import os
 import socket
 import struct
+import threading
 from collections.abc import Callable, Coroutine
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import anyio
 from anyio.abc import TaskStatus
@@ -26,6 +27,8 @@ _READ_AHEAD: Final = 256 * 1024
 """Bytes read and not yet taken at which we stop reading the socket."""
 _STAGGER: Final = 0.25
 """Seconds before the next address is tried beside the first (RFC 8305 Section 5)."""
+_AddressInfos = list[Any]
+"""What `socket.getaddrinfo` returns: five fields whose types differ between address families."""
 _LINGER_ZERO: Final = struct.pack("ii", 1, 0)
 
 
@@ -184,7 +187,7 @@ async def connect(peer: Peer, timeout: float | None) -> Stream:  # noqa: ASYNC10
     loop = asyncio.get_running_loop()
     try:
         with anyio.fail_after(timeout):
-            infos = await loop.getaddrinfo(peer.host, peer.port, type=socket.SOCK_STREAM)
+            infos = await _resolve(peer)
             sock = await start_connection(infos, happy_eyeballs_delay=_STAGGER, interleave=1)
             try:
                 _, stream = await loop.create_connection(Stream, sock=sock)
@@ -200,15 +203,47 @@ async def connect(peer: Peer, timeout: float | None) -> Stream:  # noqa: ASYNC10
     except socket.gaierror as exc:
         again = exc.errno == socket.EAI_AGAIN
         raise UnknownHost(
-            f"host name {safe(peer.host, 64)!r} cannot be resolved ({safe(exc.strerror or '')})",
+            f"host name '{safe(peer.host, 64)}' cannot be resolved ({safe(exc.strerror or '')})",
             "The resolver is busy; try again." if again else "Check the spelling of the host.",
         ) from exc
     except UnicodeError as exc:
         raise UnknownHost(
-            f"{safe(peer.host, 64)!r} is no host name", "Check the spelling of the host."
+            f"'{safe(peer.host, 64)}' is no host name", "Check the spelling of the host."
         ) from exc
     except OSError as exc:
         raise _connect_failed(peer, exc) from exc
+
+
+async def _resolve(peer: Peer) -> _AddressInfos:
+    """Look the host up in a daemon thread: a resolver that hangs must not outlive our clock, as
+    it would in the event loop's own pool, which waits for its threads at the end.
+    """
+    with contextlib.suppress(socket.gaierror):  # an address needs no resolver
+        return socket.getaddrinfo(
+            peer.host, peer.port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
+        )
+    loop = asyncio.get_running_loop()
+    found: asyncio.Future[_AddressInfos] = loop.create_future()
+
+    def tell(result: _AddressInfos | BaseException) -> None:
+        if found.done():
+            return
+        if isinstance(result, BaseException):
+            found.set_exception(result)
+        else:
+            found.set_result(result)
+
+    def look_up() -> None:
+        result: _AddressInfos | BaseException
+        try:
+            result = socket.getaddrinfo(peer.host, peer.port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as exc:
+            result = exc
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(tell, result)
+
+    threading.Thread(target=look_up, name="resolver", daemon=True).start()
+    return await found
 
 
 _CONNECT_ERRORS: Final = {

@@ -63,11 +63,14 @@ def _load(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             data = file.read(_MAX_SIZE + 1)
+    except IsADirectoryError as exc:
+        raise InvalidRequest(f"cannot be read: {exc.strerror}", "Name the files in it.") from exc
     except OSError as exc:
         raise InvalidRequest(
-            f"cannot be read: {exc.strerror}",
-            "Name the files in it." if path.is_dir() else "Check its name and permissions.",
+            f"cannot be read: {exc.strerror}", "Check its name and permissions."
         ) from exc
+    except ValueError as exc:
+        raise InvalidRequest("is no name of a file", "Check its name.") from exc
     if len(data) > _MAX_SIZE:
         raise InvalidRequest(f"larger than {_MAX_SIZE >> 20} MiB", _KEYS_ONLY)
     if not data:
@@ -78,10 +81,10 @@ def _load(path: Path) -> bytes:
 def _refuse_foreign(item: Item) -> None:
     """Refuse what may be in a file but not in an identifier."""
     for tag in item.elements:
-        if tag >> 16 in (0x0000, 0x0002):
+        if tag >> 16 in (0x0000, 0x0002, 0xFFFE):
             raise InvalidRequest(
                 f"holds ({tag >> 16:04x},{tag & 0xFFFF:04x}), which is no part of a data set",
-                "Leave the elements of groups 0000 and 0002 out.",
+                "Leave the elements of groups 0000, 0002 and FFFE out.",
             )
     work = [item]
     while work:

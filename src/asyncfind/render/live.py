@@ -1,6 +1,7 @@
 """What a person at a terminal sees: answers as they come, and below them how each peer is doing."""
 
 import atexit
+import errno
 import io
 import time
 from collections.abc import Callable, Sequence
@@ -52,17 +53,25 @@ class _Text(io.TextIOBase):
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
+        self.is_gone = False
 
     @property
     def encoding(self) -> str:  # type: ignore[override]  # typeshed has an attribute
         return "utf-8"
 
     def write(self, text: str) -> int:
-        self._stream.write(text.encode("utf-8", "backslashreplace"))
+        # Errors are kept for `Screen`: rich writes from threads and at exit, where nobody listens.
+        try:
+            self._stream.write(text.encode("utf-8", "backslashreplace"))
+        except OSError:
+            self.is_gone = True
         return len(text)
 
     def flush(self) -> None:
-        self._stream.flush()
+        try:
+            self._stream.flush()
+        except OSError:
+            self.is_gone = True
 
     def isatty(self) -> bool:
         return self._stream.isatty()
@@ -90,6 +99,8 @@ class Screen:
         for line in lines.decode("utf-8", "replace").split("\n"):
             text.append(line[1:] + "\n", _LINE_STYLES.get(line[:1]))
         self._console.print(text, soft_wrap=True, end="")
+        if getattr(self._console.file, "is_gone", False):
+            raise BrokenPipeError(errno.EPIPE, "the terminal has gone")
 
     def publish(self) -> None:
         self.flush()

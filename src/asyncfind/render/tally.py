@@ -25,7 +25,7 @@ class Tally:
         self._reached: set[Peer] = set()
         self._verdicts: Counter[Verdict] = Counter()
         self._matches = 0
-        self._failed: list[FindDone] = []
+        self._failed: Counter[Verdict] = Counter()
 
     def add(self, records: Sequence[Record]) -> None:
         """Count `records`."""
@@ -34,7 +34,7 @@ class Tally:
                 self._verdicts[record.verdict] += 1
                 self._matches += record.matches
                 if not is_satisfied(record):
-                    self._failed.append(record)
+                    self._failed[record.verdict] += 1
             elif isinstance(record, Associated):
                 self._reached.add(record.peer)
 
@@ -61,5 +61,5 @@ class Tally:
             matches=self._matches,
             seconds=seconds,
             verdicts=dict(self._verdicts),
-            failed=tuple(self._failed),
+            failed=dict(self._failed),
         )

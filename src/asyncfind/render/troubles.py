@@ -100,12 +100,11 @@ def summary_line(summary: Summary) -> str:
     else:
         nodes = f"{summary.reached} of {summary.peers} nodes"
     line = f"{matches} from {nodes} in {summary.seconds:.1f} s"
-    failed: dict[str, int] = {}
-    for done in summary.failed:
-        failed[done.verdict] = failed.get(done.verdict, 0) + 1
-    if failed:
-        verdicts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(failed.items()))
-        line += f"; {len(summary.failed)} of {summary.queries} queries not complete: {verdicts}"
+    if summary.failed:
+        failed = sorted(summary.failed.items())
+        verdicts = ", ".join(f"{count} {verdict}" for verdict, count in failed)
+        count = sum(summary.failed.values())
+        line += f"; {count} of {summary.queries} queries not complete: {verdicts}"
     elif summary.queries > 1:
         line += f"; all {summary.queries} queries complete"
     if summary.exit is ExitCode.INTERRUPTED:

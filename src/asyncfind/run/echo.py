@@ -5,7 +5,8 @@ import time
 import anyio
 from anyio.streams.memory import MemoryObjectSendStream
 
-from asyncfind.errors import PeerError
+from asyncfind.dimse.status import describe
+from asyncfind.errors import Kind, PeerError
 from asyncfind.net.association import associate
 from asyncfind.plan import Peer, Plan
 from asyncfind.records import Echoed
@@ -55,7 +56,9 @@ async def _measure(plan: Plan, peer: Peer) -> Echoed:
                 connect=connect,
                 associate=associated,
                 echo=time.monotonic() - started,
-                error="" if status == 0 else f"status {status:04X}",
+                error="" if status == 0 else f"status {status:04X}: {describe(status).meaning}",
+                hint="" if status == 0 else describe(status).advice,
+                kind=None if status == 0 else Kind.STATUS,
                 implementation=implementation,
             )
     except PeerError as exc:

@@ -34,10 +34,12 @@ def conclude(
     """
     ended = time.monotonic()
     verdict, text, hint, kind = _judge(responses, error, interrupted)
+    # What came after we gave up is no answer to show: it may follow matches that nobody got.
+    status = None if error is not None and responses.left_early else responses.status
     return FindDone(
         find=responses.find,
         verdict=verdict,
-        status=responses.status,
+        status=status,
         matches=responses.number,
         seconds=0.0 if responses.sent is None else ended - responses.sent,
         error=text,
@@ -70,7 +72,7 @@ def unsent(
 def _judge(
     responses: Responses, error: PeerError | None, interrupted: bool
 ) -> tuple[Verdict, str, str, Kind | None]:
-    if interrupted and not responses.is_success:
+    if interrupted and (responses.dropped or not responses.is_success):
         return Verdict.CANCELLED, "interrupted", "", Kind.CANCELLED
     if responses.limited:
         return (
@@ -79,7 +81,7 @@ def _judge(
             "Narrow the query, or raise --max-responses.",
             Kind.LIMIT,
         )
-    if responses.status is None:
+    if responses.status is None or (error is not None and responses.left_early):
         return _broken(responses, error)
     if responses.is_success:
         return Verdict.COMPLETE, "", "", None

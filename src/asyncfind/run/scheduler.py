@@ -55,10 +55,16 @@ async def stream(plan: Plan) -> AsyncIterator[AsyncIterator[Record]]:
                 ...
     """
     send, receive = anyio.create_memory_object_stream[Batch](_BATCHES_AHEAD)
-    async with anyio.create_task_group() as tasks, receive:
-        tasks.start_soon(run, plan, send)
-        yield _flatten(receive)
-        tasks.cancel_scope.cancel()
+    try:
+        async with anyio.create_task_group() as tasks, receive:
+            tasks.start_soon(run, plan, send)
+            yield _flatten(receive)
+            tasks.cancel_scope.cancel()
+    except BaseExceptionGroup as group:
+        # An error in the caller's own block leaves as it was raised.
+        if len(group.exceptions) == 1:
+            raise group.exceptions[0] from None
+        raise
 
 
 async def _flatten(batches: MemoryObjectReceiveStream[Batch]) -> AsyncIterator[Record]:
@@ -233,7 +239,11 @@ class _Visit:
             while self._lanes < min(self._plan.associations, self._untaken):
                 self._add_lane(tasks)
             served = 0
-            while association.is_usable and self._goes_on and (find := self._take()) is not None:
+            # A first query is asked in any case: what is wrong already then becomes its verdict,
+            # and the next association is not opened as if nothing had happened.
+            while (association.is_usable or not served) and self._goes_on:
+                if (find := self._take()) is None:
+                    break
                 await self._ask(association, find, served)
                 served += 1
         finally:

@@ -78,7 +78,7 @@ def encode_text(text: str) -> bytes:
     try:
         return text.encode("ascii")
     except UnicodeEncodeError:
-        raise LocalProtocolError(f"{safe(text, 64)!r} is not ISO 646 text") from None
+        raise LocalProtocolError(f"'{safe(text, 64)}' is not ISO 646 text") from None
 
 
 def encode_title(title: str) -> bytes:
@@ -91,7 +91,7 @@ def encode_title(title: str) -> bytes:
         LocalProtocolError: longer than 16 characters, or a character beyond U+00FF.
     """
     if len(title) > 16 or max(title, default="") > "\xff":
-        raise LocalProtocolError(f"{safe(title, 64)!r} does not fit an AE title (16 bytes)")
+        raise LocalProtocolError(f"'{safe(title, 64)}' does not fit an AE title (16 bytes)")
     return title.encode("latin-1").ljust(16)
 
 
