@@ -332,7 +332,7 @@ def test_a_command_set_that_is_cut_short_is_a_breach(cut: int) -> None:
         (FindRSP(1, 0xA900, offending=(0x1_0000_0000,)), False, "FindRSP: "),
         (FindRQ(1, ""), True, "'' is no UID"),
         (FindRQ(1, "1." * 33), True, "is no UID"),
-        (EchoRQ(1, "1.2\x1b"), False, r"'1.2\\x1b' is no UID"),
+        (EchoRQ(1, "1.2\x1b"), False, "'1.2\\x1b' is no UID"),
         (FindRSP(1, 0, "1.é"), False, "'1.é' is no UID"),
         (FindRQ(1, WORKLIST), False, "announces no identifier"),
         (CancelRQ(1), True, "C-CANCEL-RQ: Command Data Set Type (0000,0800) announces an"),
