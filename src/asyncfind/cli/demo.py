@@ -1,5 +1,6 @@
 """`asyncfind demo`: three archives of its own, asked at once."""
 
+import sys
 from typing import Final
 
 import anyio
@@ -50,16 +51,16 @@ async def _main() -> ExitCode:
 async def _ask(ports: dict[str, int]) -> ExitCode:
     import time
 
-    from rich import box
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
     from asyncfind.plan import Peer, Plan, make_query
-    from asyncfind.records import FindDone, Match
+    from asyncfind.records import FindDone
+    from asyncfind.render.output import StreamOutput
+    from asyncfind.render.stream import Streamed
+    from asyncfind.render.table import Table
     from asyncfind.render.tally import Tally
     from asyncfind.run.scheduler import stream
-    from asyncfind.safe import safe
 
     peers = tuple(
         Peer(host="127.0.0.1", port=port, called=title, name=title) for title, port in ports.items()
@@ -68,31 +69,23 @@ async def _ask(ports: dict[str, int]) -> ExitCode:
     console = Console()
     console.print(
         f"Three archives with invented patients run on this machine: {', '.join(ports)}.\n"
-        "Each takes 0.2 s to answer. All three are asked at once for the studies of patients\n"
-        "whose name begins with M:\n"
+        "Each takes 0.2 s to answer. All three are asked at once for the studies of\n"
+        "patients whose name begins with M:\n"
     )
     console.print(Text("  asyncfind -S " + _line(ports) + "\n", "bold"))
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name, width in (("archive", 7), ("patient", 12), ("born", 8), ("study", 8), ("type", 5)):
-        table.add_column(name, overflow="ellipsis", no_wrap=True, min_width=width)
-    table.add_column("description", overflow="ellipsis", no_wrap=True)
     tally = Tally(plan)
+    dones: list[FindDone] = []
+    shown = Streamed(Table(console.width), StreamOutput(sys.stdout.buffer))
     started = time.monotonic()
-    dones = []
+    shown.begin(plan)
     async with stream(plan) as records:
         async for record in records:
-            tally.add([record])
-            if isinstance(record, Match):
-                texts = record.texts()
-                table.add_row(
-                    Text(record.find.peer.node),
-                    Text(safe(texts.get("PatientName", "").split("=")[0].replace("^", " "))),
-                    *(Text(safe(texts.get(keyword, ""))) for keyword in _KEYWORDS),
-                )
-            elif isinstance(record, FindDone):
+            tally.add(shown.show([record]))
+            if isinstance(record, FindDone):
                 dones.append(record)
     summary = tally.summary(seconds=time.monotonic() - started, interrupted=False)
-    console.print(table)
+    shown.end(summary)
+    console.print()
     for done in dones:
         console.print(
             f"{done.find.peer.node}: {done.verdict}, {done.matches} matches in {done.seconds:.2f} s"
@@ -106,9 +99,6 @@ async def _ask(ports: dict[str, int]) -> ExitCode:
         Text("  asyncfind -S -k QueryRetrieveLevel=STUDY -k PatientName=M* localhost 11112", "bold")
     )
     return summary.exit
-
-
-_KEYWORDS: Final = ("PatientBirthDate", "StudyDate", "ModalitiesInStudy", "StudyDescription")
 
 
 def _line(ports: dict[str, int]) -> str:

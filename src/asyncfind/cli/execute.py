@@ -13,10 +13,8 @@ from typing import Any, Final, TypeVar
 
 import anyio
 import anyio.to_thread
-import click
 from anyio.streams.memory import MemoryObjectReceiveStream
 
-from asyncfind.cli.streams import forget_stdout
 from asyncfind.errors import OutputFailed
 from asyncfind.plan import Plan
 from asyncfind.records import ExitCode, Record
@@ -49,18 +47,13 @@ def run_async(function: Callable[..., Coroutine[Any, Any, _T]], *args: Any) -> _
 
 
 def execute(plan: Plan, renderer: Renderer) -> int:
-    """Run `plan` and show its records by `renderer`; returns the exit code."""
-    session = _Session(plan, renderer)
-    try:
-        code = run_async(session.main)
-    except BrokenPipeError:
-        code = ExitCode.CLOSED_PIPE
-    except OutputFailed as exc:
-        click.echo(f"asyncfind: {exc.text}. {exc.hint}".rstrip(), err=True)
-        code = ExitCode.INCOMPLETE
-    if code is ExitCode.CLOSED_PIPE:
-        forget_stdout()
-    return int(code)
+    """Run `plan` and show its records by `renderer`; returns the exit code.
+
+    Raises:
+        BrokenPipeError: the reader of the results has gone.
+        OutputFailed: the results cannot be written.
+    """
+    return int(run_async(_Session(plan, renderer).main))
 
 
 class _Session:
@@ -71,8 +64,7 @@ class _Session:
         self._renderer = renderer
         self._tally = Tally(plan)
         self._interrupted: float | None = None
-        self._pipe_closed = False
-        self._output_failed: OutputFailed | None = None
+        self._failure: BrokenPipeError | OutputFailed | None = None
 
     async def main(self) -> ExitCode:
         started = time.monotonic()
@@ -89,10 +81,8 @@ class _Session:
             tasks.start_soon(watch_signals, partial(self._interrupt, tasks, running))
             await self._show(receive)
             tasks.cancel_scope.cancel()
-        if self._output_failed is not None:
-            raise self._output_failed
-        if self._pipe_closed:
-            return ExitCode.CLOSED_PIPE
+        if self._failure is not None:  # raised here, where no task group wraps it
+            raise self._failure
         summary = self._tally.summary(
             seconds=time.monotonic() - started, interrupted=self._interrupted is not None
         )
@@ -111,11 +101,8 @@ class _Session:
                         records += receive.receive_nowait()
                 try:
                     await anyio.to_thread.run_sync(self._render, records, abandon_on_cancel=True)
-                except BrokenPipeError:
-                    self._pipe_closed = True
-                    return
-                except OutputFailed as exc:
-                    self._output_failed = exc
+                except (BrokenPipeError, OutputFailed) as exc:
+                    self._failure = exc
                     return
 
     def _render(self, records: Sequence[Record]) -> None:
