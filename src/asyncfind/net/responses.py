@@ -154,7 +154,7 @@ class Responses(AsyncIterator[Match]):
         await association.begin(self)
         self._message_id = association.next_message_id()
         rq = FindRQ(message_id=self._message_id, sop_class=query.model.uid)
-        await association.send(self._context_id, rq, identifier)
+        await association.wire.send(self._context_id, rq, identifier)
         self.sent = time.monotonic()
         self._left = association.timeouts.response
 
@@ -166,7 +166,7 @@ class Responses(AsyncIterator[Match]):
         """
         await self.start()
         while self.status is None:
-            messages = self._association.take_messages()
+            messages = self._association.wire.take_messages()
             if not messages:
                 await self._wait()
                 continue
@@ -184,7 +184,7 @@ class Responses(AsyncIterator[Match]):
             return
         self.cancelled = True
         self._end_by = time.monotonic() + self._association.timeouts.cancel
-        await self._association.send(self._context_id, CancelRQ(self._message_id), None)
+        await self._association.wire.send(self._context_id, CancelRQ(self._message_id), None)
 
     async def aclose(self, grace: float | None = None) -> None:
         """End the query: cancel it and drain what still comes; such matches do not count.
@@ -220,12 +220,12 @@ class Responses(AsyncIterator[Match]):
         deadline = None if self._left is None else started + self._left
         if self._end_by is not None:
             deadline = self._end_by
-        came = await association.pump(deadline)
+        came = await association.wire.pump(deadline)
         if not came:
             raise self._too_late()
         if self._left is not None:
             self._left -= time.monotonic() - started
-        if association.in_message and not self._in_message:
+        if association.wire.in_message and not self._in_message:
             self._in_message = True
             self._left = association.timeouts.message
 
@@ -261,7 +261,7 @@ class Responses(AsyncIterator[Match]):
                 or command.message_id != message_id
             ):
                 self.number = number
-                await self._association.violated("a message that is no answer to our C-FIND")
+                await self._association.wire.violated("a message that is no answer to our C-FIND")
                 break
             if command.unusual:
                 self._note(*command.unusual)
@@ -301,7 +301,7 @@ class Responses(AsyncIterator[Match]):
         if identifier is not None:
             self._note("the final response carries an identifier; it was dropped")
         if rest:
-            await self._association.violated("a response after the final one")
+            await self._association.wire.violated("a response after the final one")
 
     def _note(self, *notes: str) -> None:
         self.notes += [note for note in notes if note not in self.notes]
