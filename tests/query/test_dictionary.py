@@ -3,21 +3,29 @@
 import random
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from pydicom import datadict
 from pydicom._dicom_dict import DicomDictionary, RepeatersDictionary
 
+from asyncfind.errors import InvalidRequest
 from asyncfind.query.dictionary import (
     Entry,
     entry_of,
     keyword_of,
     private_entry,
+    standard_entry,
+    standard_tag,
     suggestions,
     tag_of,
     uid_name,
+    use_dictionary,
+    vendor_entry,
     vr_of,
 )
+from asyncfind.query.keys import build_identifier
 
 
 def test_every_attribute_of_pydicom_is_known_as_pydicom_knows_it() -> None:
@@ -155,3 +163,129 @@ def test_what_is_remembered_of_a_peer_s_tags_has_a_limit() -> None:
         keyword_of(tag)
     for look_up in (entry_of, vr_of, keyword_of):
         assert look_up.cache_info().currsize <= 4096
+
+
+# DCMDICTPATH
+
+
+@pytest.fixture
+def use(tmp_path: Path) -> Iterator[Callable[..., None]]:
+    """Use a dictionary of these lines for the time of the test."""
+
+    def lines(*lines: str) -> None:
+        path = tmp_path / "own.dic"
+        path.write_text("".join([line + "\n" for line in lines]), encoding="utf-8")
+        use_dictionary(str(path))
+
+    yield lines
+    use_dictionary(None)
+
+
+def test_a_dictionary_of_files_replaces_ours(use: Callable[..., None]) -> None:
+    assert (keyword_of(0x00100010), vr_of(0x00100020)) == ("PatientName", "LO")
+    assert suggestions("PatientNam")[0] == "PatientName"
+    use(
+        "(0010,0010)\tPN\tPersonName\t1",
+        "(0010,0020)\tSH\tPersonID\t1-n",
+        "(0010,1000)\tLO\tRETIRED_PersonAlias\t1",
+    )
+    assert entry_of(0x00100010) == Entry(0x00100010, "PN", "1", "PersonName", "PersonName", False)
+    assert entry_of(0x00101000) == Entry(0x00101000, "LO", "1", "PersonAlias", "PersonAlias", True)
+    assert keyword_of(0x00100010) == "PersonName"
+    assert vr_of(0x00100020) == "SH"
+    assert tag_of("PersonID") == 0x00100020
+    assert tag_of("PersonAlias") == tag_of("RETIRED_PersonAlias") == 0x00101000
+    assert tag_of("PatientName") is None
+    assert suggestions("PersonNam") == ["PersonName"]
+    assert (entry_of(0x00100030), vr_of(0x00100030)) == (None, "UN")
+    element = build_identifier(None, ["PersonID=42"]).elements[0x00100020]
+    assert (element.vr, element.value) == ("SH", b"42")
+
+
+def test_our_own_dictionary_comes_back(use: Callable[..., None]) -> None:
+    use("(0010,0010)\tPN\tAcmeName\t1")
+    assert keyword_of(0x00100010) == "AcmeName"
+    assert standard_tag("PatientName") == 0x00100010, "the table itself stays"
+    assert standard_entry(0x00100010) is not None
+    use_dictionary("")
+    assert keyword_of(0x00100010) == "PatientName"
+    assert tag_of("AcmeName") is None
+    assert tag_of("PatientName") == 0x00100010
+
+
+def test_names_of_2005_are_their_own_where_the_files_have_them(use: Callable[..., None]) -> None:
+    use("(0010,0010)\tPN\tPatientsName\t1")
+    assert tag_of("PatientsName") == 0x00100010
+    assert tag_of("PatientName") is None
+    use("(0010,0010)\tPN\tPatientName\t1")
+    assert tag_of("PatientsName") == 0x00100010
+
+
+def test_what_is_current_goes_before_what_was_retired(use: Callable[..., None]) -> None:
+    use("(0010,0010)\tPN\tRETIRED_Name\t1", "(0020,0010)\tPN\tName\t1")
+    assert tag_of("Name") == 0x00200010
+
+
+@pytest.mark.parametrize(
+    ("own", "vr"),
+    [
+        ("xs", "US"),
+        ("lt", "OW"),
+        ("ox", "OW"),
+        ("px", "OW"),
+        ("up", "UL"),
+        ("na", "UN"),
+        ("UN", "UN"),
+    ],
+)
+def test_vrs_of_dcmtk_become_ours(use: Callable[..., None], own: str, vr: str) -> None:
+    use(f"(0028,0106)\t{own}\tSome\t1")
+    assert vr_of(0x00280106) == vr
+
+
+def test_group_lengths_and_private_creators_stay_what_they_are(use: Callable[..., None]) -> None:
+    use("(0010,0010)\tPN\tName\t1", "(0009-o-ffff,0010-u-00ff)\tSH\tCreator\t1")
+    assert (vr_of(0x00080000), keyword_of(0x00080000)) == ("UL", "")
+    assert (vr_of(0x00090010), keyword_of(0x00090010)) == ("LO", "")
+    assert tag_of("GenericGroupLength") is None
+    assert tag_of("Creator") is None
+    assert keyword_of(0xFFFEE000) == "Item"
+
+
+def test_private_attributes_are_those_of_the_files(use: Callable[..., None]) -> None:
+    assert vr_of(0x00291008, "SIEMENS MEDCOM HEADER") == "CS"
+    use('(0029,"ACME 1.0",08)\tDS\tAcmeFactor\t1')
+    assert vr_of(0x00291008, "SIEMENS MEDCOM HEADER") == "UN"
+    assert vr_of(0x00291008, "ACME 1.0") == "DS"
+    assert private_entry(0x00291008, "ACME 1.0") == Entry(
+        0x00291008, "DS", "1", "", "AcmeFactor", False
+    )
+    assert vendor_entry(0x00291008, "SIEMENS MEDCOM HEADER") is not None
+    item = build_identifier(None, ["0029,0010=ACME 1.0", "0029,1008=1.5"])
+    assert item.elements[0x00291008].vr == "DS"
+
+
+@pytest.mark.parametrize("line", ["x", "(0010,0010)\tQQ\tName", "(0010,0010)\tPN\tName\tx"])
+def test_after_a_bad_file_the_dictionary_is_what_it_was(
+    use: Callable[..., None], line: str
+) -> None:
+    with pytest.raises(InvalidRequest, match=r"own\.dic, line 2: "):
+        use("(0010,0010)\tPN\tPersonName\t1", line)
+    assert keyword_of(0x00100010) == "PatientName"
+    use("(0010,0010)\tPN\tPersonName\t1")
+    with pytest.raises(InvalidRequest, match=r"none\.dic: cannot be read$"):
+        use_dictionary("none.dic")
+    assert keyword_of(0x00100010) == "PersonName"
+
+
+def test_files_are_read_without_pydicom(tmp_path: Path) -> None:
+    path = tmp_path / "own.dic"
+    path.write_text('(0029,"ACME",08)\tCS\tKind\t1\n(0010,0010)\tPN\tName\t1\n')
+    program = (
+        "import sys; from asyncfind.query.dictionary import *;"
+        "assert 'asyncfind.query.dcmtk_files' not in sys.modules;"
+        "use_dictionary(sys.argv[1]);"
+        "assert tag_of('Name') == 0x100010 and vr_of(0x291008, 'ACME') == 'CS';"
+        "assert 'pydicom' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program, path], check=True)

@@ -2,23 +2,32 @@
 
 It is a table beside this module, made by `scripts/make_dictionary`: one line for each attribute,
 sorted by tag. Importing pydicom for it would take 110 ms; reading the table takes 1 ms, and a
-line of it is found by bisection.
+line of it is found by bisection. `use_dictionary` replaces it by the files of DCMDICTPATH, for the
+functions that read encodings and names; `standard_entry` and `standard_tag` keep to the table.
 """
 
 from bisect import bisect_left
 from collections.abc import Mapping
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from asyncfind.query.dcmtk_dictionary import DictEntry
+    from asyncfind.query.dcmtk_files import FileDictionary
 
 __all__ = [
     "Entry",
     "entry_of",
     "keyword_of",
     "private_entry",
+    "standard_entry",
+    "standard_tag",
     "suggestions",
     "tag_of",
     "uid_name",
+    "use_dictionary",
+    "vendor_entry",
     "vr_of",
 ]
 
@@ -57,6 +66,18 @@ _ALIASES: Final[Mapping[str, str]] = {
 }
 """Names in the dictionary of 2005, which findscu 3.5.4 knew, to today's keywords."""
 
+_VRS_OF_DCMTK: Final[Mapping[str, str]] = {
+    "lt": "US or SS or OW",
+    "na": "NONE",
+    "ox": "OB or OW",
+    "px": "OB or OW",
+    "up": "UL",
+    "xs": "US or SS",
+}
+_GENERIC: Final = "GenericGroupLength"
+
+_replacement: "FileDictionary | None" = None
+
 
 class Entry(NamedTuple):
     """One attribute.
@@ -77,9 +98,48 @@ class Entry(NamedTuple):
     retired: bool
 
 
+def use_dictionary(path_variable: str | None) -> None:
+    """Replace the dictionary by the files that DCMDICTPATH names, as DCMTK's programs do.
+
+    Of the file format see `query/dcmtk_files.py`. Where findscu complains and goes on without the
+    line or the file, this refuses: a key that lost its VR would ask for something else.
+
+    Args:
+        path_variable: the value of DCMDICTPATH; None or empty brings our own dictionary back.
+
+    Raises:
+        InvalidRequest: a file cannot be read, or a line in it; the dictionary stays as it was.
+    """
+    global _replacement
+    if path_variable:
+        from asyncfind.query.dcmtk_files import read_dictionary
+
+        _replacement = read_dictionary(path_variable)
+    else:
+        _replacement = None
+    for look_up in (entry_of, vr_of, keyword_of, _tags):
+        look_up.cache_clear()
+
+
 @lru_cache(maxsize=_MAX_CACHED)
 def entry_of(tag: int) -> Entry | None:
     """The attribute `tag`, repeating groups included; None where it is unknown or private."""
+    if _replacement is None:
+        return standard_entry(tag)
+    if tag >> 16 & 1:
+        return None
+    entry = _replacement.entry(tag)
+    return None if entry is None or entry.name == _GENERIC else _in_our_words(entry)
+
+
+def _in_our_words(entry: "DictEntry") -> Entry:
+    keyword = entry.name.removeprefix(_RETIRED)
+    vr = _VRS_OF_DCMTK.get(entry.vr, entry.vr)
+    return Entry(entry.tag, vr, entry.vm, keyword, keyword, keyword != entry.name)
+
+
+def standard_entry(tag: int) -> Entry | None:
+    """The attribute `tag` as PS3.6 has it, whatever DCMDICTPATH says; None as for `entry_of`."""
     if tag >> 16 & 1:
         return None
     digits = f"{tag:08X}"
@@ -135,14 +195,27 @@ def tag_of(keyword: str) -> int | None:
     understood.
     """
     tags = _tags()
-    tag = tags.get(_ALIASES.get(keyword, keyword))
-    if tag is None and keyword.startswith(_RETIRED):
-        tag = tags.get(keyword.removeprefix(_RETIRED))
+    tag = tags.get(keyword)
+    if tag is None:
+        tag = tags.get(_ALIASES.get(keyword, keyword.removeprefix(_RETIRED)))
     return tag
 
 
+def standard_tag(keyword: str) -> int | None:
+    """The tag of a keyword of PS3.6, whatever DCMDICTPATH says."""
+    return _standard_tags().get(keyword)
+
+
 def private_entry(tag: int, creator: str) -> Entry | None:
-    """The attribute `tag` in a block that `creator` reserved (PS3.5 Section 7.8.1).
+    """The attribute `tag` in a block that `creator` reserved (PS3.5 Section 7.8.1)."""
+    if _replacement is None:
+        return vendor_entry(tag, creator)
+    entry = _replacement.entry(tag, creator)
+    return None if entry is None else _in_our_words(entry)._replace(keyword="")
+
+
+def vendor_entry(tag: int, creator: str) -> Entry | None:
+    """The private attribute `tag` as pydicom has it, whatever DCMDICTPATH says.
 
     This is the one look-up that imports pydicom, whose dictionary of private attributes it asks.
     """
@@ -201,7 +274,19 @@ def _masks() -> tuple[str, ...]:
 
 @cache
 def _tags() -> dict[str, int]:
-    """Tag by keyword."""
+    """Tag by keyword, of the dictionary in use."""
+    if _replacement is None:
+        return _standard_tags()
+    # What is current goes before what was retired under the same keyword.
+    tags = _replacement.standard_tags()
+    tags.pop(_GENERIC, None)
+    current = {name: tag for name, tag in tags.items() if not name.startswith(_RETIRED)}
+    return {name.removeprefix(_RETIRED): tag for name, tag in tags.items()} | current
+
+
+@cache
+def _standard_tags() -> dict[str, int]:
+    """Tag by keyword of PS3.6."""
     tags = {}
     for line in _lines():
         digits, _, _, keyword, _ = line.split("\t", 4)
