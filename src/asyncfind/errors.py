@@ -25,6 +25,9 @@ __all__ = [
     "PeerError",
     "PeerTimeout",
     "ProtocolViolation",
+    "TlsFailed",
+    "TlsSetupFailed",
+    "TlsStep",
     "UnknownHost",
 ]
 
@@ -67,6 +70,45 @@ class InvalidRequest(AsyncfindError):
     """The command line, a file or a key cannot be used; nothing was sent."""
 
 
+class TlsStep(StrEnum):
+    """Where the set-up of TLS failed."""
+
+    KEY = "key"
+    CERTIFICATE = "certificate"
+    MATCH = "match"
+    CA_FILE = "ca_file"
+    CA_DIRECTORY = "ca_directory"
+    TRUST = "trust"
+    CRL = "crl"
+    CIPHER = "cipher"
+    PROFILE = "profile"
+    SETTINGS = "settings"
+
+
+class TlsSetupFailed(InvalidRequest):
+    """TLS cannot be set up as asked; nothing was sent.
+
+    Args:
+        step: where it failed.
+        name: the file, directory or cipher suite as the user named it; empty where there is none.
+        openssl_code: the packed code that OpenSSL reports for it; None where OpenSSL has none.
+    """
+
+    def __init__(
+        self,
+        text: str,
+        hint: str = "",
+        *,
+        step: TlsStep,
+        name: str = "",
+        openssl_code: int | None = None,
+    ) -> None:
+        super().__init__(text, hint)
+        self.step = step
+        self.name = name
+        self.openssl_code = openssl_code
+
+
 class OutputFailed(AsyncfindError):
     """Our own output could not be written (full disk, closed file)."""
 
@@ -93,6 +135,39 @@ class ConnectFailed(PeerError):
 
     kind = Kind.CONNECT
     retryable = True
+
+
+class TlsFailed(PeerError):
+    """No TLS with the peer: its certificate, its versions and suites, or the exchange itself.
+
+    Args:
+        verify_code: OpenSSL's verification result (X509_V_ERR_...); None for other failures.
+        openssl_reason: OpenSSL's name of the reason; empty where OpenSSL was not asked.
+        openssl_code: its number within OpenSSL's library; None where it is not known.
+        established: the handshake was done for us: by TLS 1.3 a peer refuses our certificate
+            only then (RFC 8446 Section 4.4.2.4).
+        passing: the same may go well another time: a handshake that stalled or was cut off.
+    """
+
+    kind = Kind.TLS
+
+    def __init__(
+        self,
+        text: str,
+        hint: str = "",
+        *,
+        verify_code: int | None = None,
+        openssl_reason: str = "",
+        openssl_code: int | None = None,
+        established: bool = False,
+        passing: bool = False,
+    ) -> None:
+        super().__init__(text, hint)
+        self.verify_code = verify_code
+        self.established = established
+        self.openssl_reason = openssl_reason
+        self.openssl_code = openssl_code
+        self.retryable = passing
 
 
 class AssociationRejected(PeerError):

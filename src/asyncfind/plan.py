@@ -1,8 +1,9 @@
 """What a run is to do, frozen: peers, queries, limits, pace, deadlines."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
 
 from asyncfind.errors import InvalidRequest
 from asyncfind.query.columns import Column, columns_of, label_of
@@ -15,6 +16,9 @@ from asyncfind.query.syntax import (
     IMPLICIT_VR_LITTLE_ENDIAN,
     TransferSyntax,
 )
+from asyncfind.security import Tls
+from asyncfind.ul.find_options import FindOptions
+from asyncfind.ul.identity import UserIdentityRQ
 
 __all__ = ["DEFAULT_SYNTAXES", "Limits", "Peer", "Plan", "Query", "Timeouts", "make_query"]
 
@@ -36,6 +40,10 @@ class Peer:
         called: its AE title, at most 16 characters (PS3.5 Table 6.2-1).
         calling: our AE title.
         name: what the user calls it; empty where it has no name.
+        tls: how to secure the connection; None speaks plain TCP.
+        family: which addresses of the host to try: `any`, `ipv4` or `ipv6`.
+        bind: our own addresses to connect from, taken in turn; empty leaves it to the system.
+        identity: who the user is (PS3.7 Annex D.3.3.7); None does not say.
     """
 
     host: str
@@ -43,6 +51,10 @@ class Peer:
     called: str = "ANY-SCP"
     calling: str = "FINDSCU"
     name: str = ""
+    tls: Tls | None = None
+    family: Literal["any", "ipv4", "ipv6"] = "any"
+    bind: tuple[str, ...] = ()
+    identity: UserIdentityRQ | None = None
 
     @property
     def node(self) -> str:
@@ -61,21 +73,36 @@ class Timeouts:
 
     Args:
         connect: from the name look-up to a TCP connection, all addresses together.
+        tls: from the first to the last byte of the TLS handshake.
         associate: from A-ASSOCIATE-RQ to its answer.
         send: until the kernel has taken a message of ours.
-        response: from C-FIND-RQ, or from one response, to the first byte of the next.
+        response: from one response to the first byte of the next; also from C-FIND-RQ to the first
+            response, unless `first_response` says otherwise.
+        first_response: from C-FIND-RQ to the first byte of a response; None is as `response`,
+            and `math.inf` waits for ever.
         message: from the first byte of a response to its last.
         cancel: from C-CANCEL-RQ to the final response.
         release: from A-RELEASE-RQ to its answer.
+        query: from the start of a query to its end, our own pauses included.
     """
 
     connect: float | None = 10.0
+    tls: float | None = 10.0
     associate: float | None = 30.0
     send: float | None = 30.0
     response: float | None = 60.0
+    first_response: float | None = None
     message: float | None = 60.0
     cancel: float = 5.0
     release: float = 5.0
+    query: float | None = 3600.0
+
+    @property
+    def first(self) -> float | None:
+        """From C-FIND-RQ to the first byte of a response; None waits for ever."""
+        if self.first_response is None:
+            return self.response
+        return None if math.isinf(self.first_response) else self.first_response
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +166,10 @@ class Plan:
         syntaxes: transfer syntaxes to propose, the preferred one first.
         max_pdu_length: the largest P-DATA-TF we take, in bytes (PS3.8 Annex D.1).
         deflate_level: zlib's level where a deflated transfer syntax was accepted.
+        options: of extended negotiation, to ask for (PS3.4 Section C.5.1.1).
+        async_window: the most queries open on one association at a time, as far as the peer goes
+            along (PS3.7 Annex D.3.3.3); 1 does not ask.
+        trace: tell of every PDU and message, in `Traffic` records.
     """
 
     peers: tuple[Peer, ...]
@@ -152,3 +183,6 @@ class Plan:
     syntaxes: tuple[TransferSyntax, ...] = DEFAULT_SYNTAXES
     max_pdu_length: int = 16384
     deflate_level: int = 6
+    options: FindOptions = field(default_factory=FindOptions)
+    async_window: int = 1
+    trace: bool = False

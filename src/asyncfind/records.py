@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+from asyncfind.dimse.command import Command
 from asyncfind.errors import Kind
 from asyncfind.plan import Peer, Query
 from asyncfind.query.charset import charsets_of
@@ -13,11 +14,15 @@ from asyncfind.query.json_model import item_to_json
 from asyncfind.query.reader import read_item
 from asyncfind.query.syntax import SYNTAXES
 from asyncfind.query.values import element_texts
+from asyncfind.ul.find_options import FindOptions
+from asyncfind.ul.pdu import AssociateAC, AssociateRQ
 
 __all__ = [
+    "Agreement",
     "Associated",
     "Echoed",
     "ExitCode",
+    "Extended",
     "Find",
     "FindDone",
     "FindStarted",
@@ -25,7 +30,9 @@ __all__ = [
     "Note",
     "PeerFailed",
     "Record",
+    "Secured",
     "Summary",
+    "Traffic",
     "Verdict",
 ]
 
@@ -161,11 +168,91 @@ class FindDone:
     ended: float = 0.0
 
 
+class Extended(NamedTuple):
+    """What came of the extended negotiation of one SOP class (PS3.7 Annex D.3.3.5).
+
+    Args:
+        sop_class: UID.
+        asked: the options that we asked for and that the SOP class has.
+        granted: those of them that the peer accepted.
+    """
+
+    sop_class: str
+    asked: FindOptions
+    granted: FindOptions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreement:
+    """What a peer made of the rest of our association request (PS3.7 Annex D.3.3).
+
+    Args:
+        extended: a line for each accepted SOP class with options that we asked for.
+        window_asked, window: operations that may be open at once, as proposed and as agreed.
+        identity_response: the answer to our user identity, empty for a mere yes; None where none
+            came. It may be a token, so it is not part of the representation.
+    """
+
+    extended: tuple[Extended, ...] = ()
+    window_asked: int = 1
+    window: int = 1
+    identity_response: bytes | None = field(default=None, repr=False)
+
+    def granted(self, sop_class: str) -> FindOptions:
+        """The options that hold for `sop_class`."""
+        return next((one.granted for one in self.extended if one.sop_class == sop_class), _NONE)
+
+    def refused(self, sop_class: str) -> FindOptions:
+        """The options that we asked for in vain."""
+        lines = (one for one in self.extended if one.sop_class == sop_class)
+        return next((one.asked - one.granted for one in lines), _NONE)
+
+
+_NONE: Final = FindOptions()
+
+
 class Associated(NamedTuple):
-    """An association was accepted; `open_now` counts the peer's associations, this one included."""
+    """An association was accepted.
+
+    Args:
+        open_now: the peer's associations, this one included.
+        agreement: what the peer made of the rest of our request.
+        secured: how the connection is secured, in words; empty for plain TCP.
+    """
 
     peer: Peer
     open_now: int
+    agreement: Agreement = Agreement()
+    secured: str = ""
+
+
+class Secured(NamedTuple):
+    """How a connection is secured.
+
+    Args:
+        text: one line, safe for a terminal; empty for plain TCP.
+        warnings: sentences about a certificate that needs care soon.
+    """
+
+    text: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+class Traffic(NamedTuple):
+    """A PDU or message that was sent or received, in runs that trace them.
+
+    Args:
+        sent: by us.
+        what: an association PDU, or the command of a message.
+        identifier: of the message as encoded; None where it has none.
+        transfer_syntax: UID, of the identifier.
+    """
+
+    peer: Peer
+    sent: bool
+    what: AssociateRQ | AssociateAC | Command
+    identifier: bytes | None = None
+    transfer_syntax: str = ""
 
 
 class PeerFailed(NamedTuple):
@@ -210,7 +297,7 @@ class Echoed:
     implementation: str = ""
 
 
-Record = FindStarted | Match | FindDone | Associated | PeerFailed | Note
+Record = FindStarted | Match | FindDone | Associated | PeerFailed | Note | Traffic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

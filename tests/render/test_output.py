@@ -12,6 +12,7 @@ import pytest
 from asyncfind.errors import InvalidRequest, OutputFailed
 from asyncfind.render.output import (
     FileOutput,
+    Folder,
     StreamOutput,
     discard_unpublished,
     open_output,
@@ -159,3 +160,99 @@ def test_standard_output_by_name_is_never_renamed_over(tmp_path: Path) -> None:
         output.publish()
     assert path.read_bytes() == b"here"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def _without_links(monkeypatch: pytest.MonkeyPatch) -> None:
+    def link(*names: str, **options: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", link)
+
+
+@pytest.mark.parametrize("has_links", [True, False])
+def test_a_draft_takes_a_name_that_is_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_links: bool
+) -> None:
+    if not has_links:
+        _without_links(monkeypatch)
+    folder = Folder(tmp_path)
+    draft = folder.draft()
+    draft.write(b"new")
+    draft.publish("file", replace=False)
+    draft.discard()  # it is too late
+    folder.sync()
+    assert folder.names() == ["file"]
+    assert (tmp_path / "file").read_bytes() == b"new"
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o600
+    folder.close()
+    folder.close()
+
+
+@pytest.mark.parametrize("has_links", [True, False])
+def test_a_draft_takes_no_name_that_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_links: bool
+) -> None:
+    if not has_links:
+        _without_links(monkeypatch)
+    (tmp_path / "file").symlink_to("nothing")
+    folder = Folder(tmp_path)
+    assert folder.has("file")
+    assert not folder.has("nothing")
+    draft = folder.draft()
+    with pytest.raises(FileExistsError):
+        draft.publish("file", replace=False)
+    draft.discard()
+    folder.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert (tmp_path / "file").is_symlink()
+
+
+def test_a_name_that_was_only_reserved_is_given_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _without_links(monkeypatch)
+
+    def rename(*names: str, **options: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "rename", rename)
+    folder = Folder(tmp_path)
+    draft = folder.draft()
+    with pytest.raises(OSError, match="Input/output error"):
+        draft.publish("file", replace=False)
+    draft.discard()
+    folder.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_that_fails_for_another_reason_is_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def link(*names: str, **options: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "link", link)
+    folder = Folder(tmp_path)
+    draft = folder.draft()
+    with pytest.raises(OSError, match="No space left"):
+        draft.publish("file", replace=False)
+    draft.discard()
+    folder.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_need_not_be_followed(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    Folder(tmp_path / "link").close()
+    with pytest.raises(OSError, match="Not a directory"):
+        Folder(tmp_path / "link", follow=False)
+
+
+def test_outputs_leave_no_descriptor_open(tmp_path: Path) -> None:
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    FileOutput(tmp_path / "one").publish()
+    FileOutput(tmp_path / "two").discard()
+    with pytest.raises(InvalidRequest):
+        FileOutput(tmp_path / "missing" / "three")
+    assert len(list(Path("/proc/self/fd").iterdir())) == before

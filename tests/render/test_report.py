@@ -9,9 +9,12 @@ import pytest
 
 from asyncfind.errors import Kind
 from asyncfind.plan import Peer, Plan
+from asyncfind.query.models import model_of
 from asyncfind.records import (
+    Agreement,
     Associated,
     ExitCode,
+    Extended,
     Find,
     FindDone,
     Note,
@@ -22,6 +25,9 @@ from asyncfind.records import (
 )
 from asyncfind.render.report import Reported
 from asyncfind.render.troubles import sentence, summary_line
+from asyncfind.render.words import agreed
+from asyncfind.ul.find_options import FindOptions
+from asyncfind.ul.identity import UserIdentityRQ
 
 
 class _Nothing:
@@ -210,3 +216,50 @@ def test_the_summary_in_one_line(summary: Summary) -> None:
     assert summary_line(several) == (
         "1,234,567 matches from 8 of 11 nodes in 61.2 s; all 165 queries complete."
     )
+
+
+def test_verbose_tells_once_what_a_peer_agreed_to(plan: Plan, summary: Summary) -> None:
+    identity = UserIdentityRQ(type=2, response_requested=True, primary=b"me", secondary=b"secret")
+    peer = replace(plan.peers[0], identity=identity)
+    asked = FindOptions(relational=True, fuzzy=True, timezone=True)
+    lines = (
+        Extended(model_of("study").uid, asked, FindOptions(relational=True, timezone=True)),
+        Extended(model_of("worklist").uid, FindOptions(fuzzy=True), FindOptions()),
+    )
+    agreement = Agreement(extended=lines, window_asked=8, window=3, identity_response=b"")
+    less = replace(agreement, extended=(), window=1)
+    records: list[Record] = [
+        Associated(peer, 1, agreement),
+        Associated(peer, 2, agreement),
+        Associated(peer, 1, less),
+    ]
+    said = _report(plan, records, summary, verbosity=1)[:-1]
+    assert [line.removeprefix("asyncfind: NORTH@north:104: ") for line in said] == [
+        "1 association open.",
+        "Study Root Query/Retrieve: accepts relational queries, time zone adjustment.",
+        "Study Root Query/Retrieve: does not accept fuzzy matching of person names.",
+        "Modality Worklist: does not accept fuzzy matching of person names.",
+        "3 queries at a time over one association (8 asked for).",
+        "user name and passcode accepted.",
+        "2 associations open.",
+        "1 association open.",
+        "1 query at a time over one association (8 asked for).",
+        "user name and passcode accepted.",
+    ]
+    assert _report(plan, records, summary) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "response", "words"),
+    [
+        (1, None, "no answer to the user name; it may have been ignored."),
+        (1, b"hello\x1b[2J", "user name accepted, with the answer 'hello\\x1b[2J'."),
+        (3, b"\x60\x82ticket", "Kerberos service ticket accepted, with an answer of 8 bytes."),
+        (5, b"eyJ.token", "JSON Web Token accepted, with an answer of 9 bytes."),
+    ],
+)
+def test_the_answer_to_an_identity(kind: int, response: bytes | None, words: str) -> None:
+    identity = UserIdentityRQ(type=kind, response_requested=True)
+    assert agreed(Agreement(identity_response=response), identity) == [words]
+    silent = replace(identity, response_requested=False)
+    assert agreed(Agreement(identity_response=response), silent) == []

@@ -126,7 +126,7 @@ async def test_a_rejection() -> None:
     [
         (Moment.CONNECTED, "associate"),
         (Moment.REQUESTED, "associate"),
-        (Moment.QUERY, "response"),
+        (Moment.QUERY, "first-response"),
         (Moment.FINAL, "response"),
     ],
 )

@@ -2,8 +2,10 @@
 
 import pytest
 
-from asyncfind.scp.negotiation import CALLED_TITLE, Policy, agree, objection
+from asyncfind.scp.negotiation import CALLED_TITLE, IDENTITY, Policy, agree, objection
+from asyncfind.ul.find_options import FindOptions
 from asyncfind.ul.items import (
+    AsynchronousOperations,
     PresentationContextRQ,
     SOPClassExtendedNegotiation,
     UserIdentityRQ,
@@ -25,6 +27,7 @@ def _rq(
     application_context: str = "1.2.840.10008.3.1.1.1",
     extended: tuple[tuple[str, bytes], ...] = (),
     identity: UserIdentityRQ | None = None,
+    operations: AsynchronousOperations | None = None,
 ) -> AssociateRQ:
     return AssociateRQ(
         called=called,
@@ -43,6 +46,7 @@ def _rq(
                 for uid, data in extended
             ),
             user_identity=identity,
+            asynchronous_operations=operations,
         ),
         application_context=application_context,
     )
@@ -117,3 +121,43 @@ def test_titles_matter_only_when_they_are_checked() -> None:
 def test_another_application_context_is_rejected() -> None:
     rq = _rq((_STUDY_ROOT, (_IMPLICIT,)), application_context="1.2.3")
     assert objection(rq, Policy()) == AssociateRJ(result=1, source=1, reason=2)
+
+
+@pytest.mark.parametrize(
+    ("sop_class", "asked", "given"),
+    [
+        (_STUDY_ROOT, b"\1\1\1", b"\1\0\1"),
+        (_STUDY_ROOT, b"\0\0\1\1\0", b"\0\0\1\0\0"),
+        (_WORKLIST, b"\1\1\1\1", b"\1\1\1\0"),
+        (_WORKLIST, b"\1\1\0", b"\1\1\0"),
+    ],
+)
+def test_more_options_may_be_granted(sop_class: str, asked: bytes, given: bytes) -> None:
+    rq = _rq((sop_class, (_IMPLICIT,)), extended=((sop_class, asked),))
+    policy = Policy(options=FindOptions(fuzzy=True))
+    agreement = agree(rq, [_STUDY_ROOT, _WORKLIST], policy)
+    (answer,) = agreement.ac.user_information.extended_negotiation
+    assert answer.application_information == given
+
+
+@pytest.mark.parametrize(
+    ("asked", "ours", "window"), [(None, 4, 1), (8, 4, 4), (2, 4, 2), (0, 4, 4), (8, 1, 1)]
+)
+def test_the_window_is_what_both_can_live_with(asked: int | None, ours: int, window: int) -> None:
+    operations = None if asked is None else AsynchronousOperations(invoked=asked, performed=1)
+    rq = _rq((_STUDY_ROOT, (_IMPLICIT,)), operations=operations)
+    agreement = agree(rq, [_STUDY_ROOT], Policy(window=ours))
+    assert agreement.window == window
+    answer = agreement.ac.user_information.asynchronous_operations
+    expected = None if asked is None else AsynchronousOperations(invoked=window, performed=1)
+    assert answer == expected
+
+
+def test_users_who_are_not_known_are_rejected() -> None:
+    policy = Policy(users={b"me": b"secret"})
+    known = UserIdentityRQ(type=2, primary=b"me", secondary=b"secret")
+    wrong = UserIdentityRQ(type=2, primary=b"me", secondary=b"guess")
+    for identity, rejection in ((known, None), (wrong, IDENTITY), (None, IDENTITY)):
+        rq = _rq((_STUDY_ROOT, (_IMPLICIT,)), identity=identity)
+        assert objection(rq, policy) == rejection
+    assert "secret" not in repr(policy)

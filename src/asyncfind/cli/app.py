@@ -3,7 +3,8 @@
 import errno
 import sys
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import click
 
@@ -11,53 +12,66 @@ from asyncfind.cli.streams import forget_stdout, open_missing
 from asyncfind.errors import AsyncfindError, OutputFailed
 from asyncfind.records import ExitCode
 
-__all__ = ["main"]
+__all__ = ["COMMANDS", "main", "print_version"]
 
-_COMMANDS = {
+COMMANDS: Final = {
     "find": ("asyncfind.cli.find", "find", "Query archives and worklists (the default command)."),
     "echo": ("asyncfind.cli.echo", "echo", "Ask archives whether they answer (C-ECHO)."),
     "archive": ("asyncfind.cli.archive", "archive", "Run an archive with invented patients."),
     "demo": ("asyncfind.cli.demo", "demo", "Show it all on three archives of its own."),
+    "findscu": ("asyncfind.cli.findscu", "findscu", "Stand in for findscu 3.6.7, byte for byte."),
+    "completion": (
+        "asyncfind.cli.completion",
+        "completion",
+        "Print a script for shell completion.",
+    ),
+    "man": ("asyncfind.cli.manual", "man", "Print the manual page."),
 }
+"""Commands by name: the module, what it is called there, and what it does."""
 
 
 class _Commands(click.Group):
     """Subcommands, imported only when they run: `--help` needs none of them."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
+        if cmd_name not in COMMANDS:
             return None
-        module, name, _ = _COMMANDS[cmd_name]
+        module, name, _ = COMMANDS[cmd_name]
         command = getattr(__import__(module, fromlist=[name]), name)
-        assert isinstance(command, click.Command)
-        return command
+        return command if isinstance(command, click.Command) else None  # findscu: see _run
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, _, text) in _COMMANDS.items()])
+    def get_help(self, ctx: click.Context) -> str:
+        from asyncfind.cli.help import program_page, render, screen_width
+
+        commands = {name: text for name, (_, _, text) in COMMANDS.items()}
+        return render(program_page(self.help or "", commands, screen_width()))
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         own = ("--help", "-h", "--version")
-        if args and args[0] not in _COMMANDS and not (len(args) == 1 and args[0] in own):
+        if args and args[0] not in COMMANDS and not (len(args) == 1 and args[0] in own):
             args = ["find", *args]
         return super().parse_args(ctx, args)
 
 
+def print_version() -> None:
+    """Print our name and version."""
+    from importlib.metadata import version  # costs a tenth of all start-up
+
+    click.echo(f"asyncfind, version {version('asyncfind')}")
+
+
 def _print_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
     if value and not ctx.resilient_parsing:
-        from importlib.metadata import version  # costs a tenth of all start-up
-
-        click.echo(f"asyncfind, version {version('asyncfind')}")
+        print_version()
         ctx.exit()
 
 
 @click.group(
     cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Try: asyncfind demo",
 )
 @click.option(
     "--version",
@@ -69,11 +83,6 @@ def _print_version(ctx: click.Context, param: click.Parameter, value: bool) -> N
 )
 def app() -> None:
     """Ask DICOM archives and worklists (C-FIND): one or many, at once.
-
-    \b
-    asyncfind -S -k QueryRetrieveLevel=STUDY -k PatientName="A*" -k StudyDate PACS-HOST 11112
-    asyncfind -S -k QueryRetrieveLevel=STUDY -k StudyDate=20240101- \\
-        --node NORTH@north:11112 --node SOUTH@south:11112 --format ndjson
 
     Without a command name, `find` runs: `asyncfind find --help` shows its options.
     """
@@ -94,6 +103,15 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _run(argv: list[str]) -> int:
     try:
+        called = Path(sys.argv[0]).name
+        if called == "findscu" or argv[:1] == ["findscu"]:
+            from asyncfind.cli.findscu import findscu
+
+            return findscu(argv, sys.argv[0]) if called == "findscu" else findscu(argv[1:])
+        if argv[:1] == ["__complete"]:
+            from asyncfind.cli.complete import answer
+
+            return answer(argv[1:])
         result: Any = app.main(args=argv, prog_name="asyncfind", standalone_mode=False)
     except BaseException as exc:  # noqa: BLE001 - the one place; a traceback could hold patient data
         return _explain(exc)
@@ -134,7 +152,7 @@ def _explain(exc: BaseException) -> int:
 def _help_of(exc: click.ClickException) -> str:
     context = exc.ctx if isinstance(exc, click.UsageError) else None
     name = context.info_name if context is not None else None
-    return f"See `asyncfind {name if name in _COMMANDS else 'find'} --help`."
+    return f"See `asyncfind {name if name in COMMANDS else 'find'} --help`."
 
 
 def complain(text: str, hint: str) -> int:

@@ -5,7 +5,8 @@ from typing import Any
 import click
 
 from asyncfind.cli.grammar import canonical, expand
-from asyncfind.cli.options import Option, format_table, names_of
+from asyncfind.cli.help import command_page, render, screen_width
+from asyncfind.cli.options import Option, names_of
 
 __all__ = ["TableCommand"]
 
@@ -33,6 +34,16 @@ class TableCommand(click.Command):
         self._usages = usages
         self._help_when_empty = help_when_empty
 
+    @property
+    def table(self) -> tuple[Option, ...]:
+        """The rows of its options."""
+        return self._table
+
+    @property
+    def usages(self) -> tuple[str, ...]:
+        """What follows `asyncfind` in its usage lines."""
+        return self._usages
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         args = canonical(expand(args), names_of(self._table), ctx.info_name or "find")
         if "--help" in args[: args.index("--")] or (self._help_when_empty and args == ["--"]):
@@ -40,9 +51,14 @@ class TableCommand(click.Command):
             ctx.exit()
         return super().parse_args(ctx, args)
 
-    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        for usage in self._usages:
-            formatter.write_usage("asyncfind", usage)
-
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        format_table(self._table, formatter)
+    def get_help(self, ctx: click.Context) -> str:
+        return render(
+            command_page(
+                self.name or "",
+                usages=self._usages,
+                text=self.help or "",
+                table=self._table,
+                epilog=self.epilog or "",
+                width=screen_width(),
+            )
+        )

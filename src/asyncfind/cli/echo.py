@@ -36,7 +36,7 @@ def echo(parameters: tuple[str, ...], **given: Any) -> int:
     """
     from asyncfind.cli.execute import run_async
     from asyncfind.cli.nodes import check_title
-    from asyncfind.cli.plan import make_peers, make_timeouts
+    from asyncfind.cli.plan import make_peers, make_timeouts, reach
 
     titles = (check_title(given["called"], "called"), check_title(given["calling"], "calling"))
     peers = make_peers((*_addresses(parameters), *given["nodes"]), *titles)
@@ -44,7 +44,11 @@ def echo(parameters: tuple[str, ...], **given: Any) -> int:
         raise InvalidRequest(
             "no node to ask", "Name some: asyncfind echo AET@HOST:PORT AET@HOST:PORT"
         )
-    plan = Plan(peers=peers, timeouts=make_timeouts(given), max_pdu_length=given["max_pdu"] & ~1)
+    plan = Plan(
+        peers=reach(given, peers),
+        timeouts=make_timeouts(given),
+        max_pdu_length=given["max_pdu"] & ~1,
+    )
     return run_async(_main, plan, given["format"] or "table")
 
 

@@ -1,20 +1,67 @@
 """`asyncfind find`, the default command."""
 
-import sys
+import os
+from collections.abc import Mapping
 from typing import Any
 
 import click
 
 from asyncfind.cli.command import TableCommand
-from asyncfind.cli.options import FIND, add_options
+from asyncfind.cli.grammar import canonical, expand
+from asyncfind.cli.options import FIND, add_options, names_of
 from asyncfind.cli.streams import is_stdout_closed
 from asyncfind.errors import InvalidRequest
+from asyncfind.safe import safe
 
 __all__ = ["find"]
 
+_SECRETS = frozenset(("--use-passwd",))
+"""Options whose values are not shown again."""
+
+
+class _FindCommand(TableCommand):
+    """`find` has options that end the program before its line is checked, as findscu does."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        line = canonical(expand(args), names_of(FIND))
+        options = line[: line.index("--")]
+        if "--help" not in options:
+            _list(ctx, options)
+        if "--arguments" in options:
+            _show_arguments(line)
+        return super().parse_args(ctx, args)
+
+
+def _list(ctx: click.Context, options: list[str]) -> None:
+    """Print what --version and the lists ask for, and end."""
+    if "--version" in options:
+        from asyncfind.cli.app import print_version
+
+        print_version()
+    elif "--list-ciphers" in options:
+        from asyncfind.cli.secure import cipher_list
+
+        click.echo(cipher_list(), nl=False)
+    elif "--list-profiles" in options:
+        from asyncfind.cli.secure import profile_list
+
+        click.echo(profile_list(), nl=False)
+    else:
+        return
+    ctx.exit()
+
+
+def _show_arguments(line: list[str]) -> None:
+    shown = [argument for argument in line if argument != "--"]
+    for index, argument in enumerate(shown[:-1]):
+        if argument in _SECRETS:
+            shown[index + 1] = "***"
+    words = " ".join(f"'{safe(argument)}'" for argument in shown)
+    click.echo(f"asyncfind: called with {len(shown)} arguments: {words}", err=True)
+
 
 @click.command(
-    cls=TableCommand,
+    cls=_FindCommand,
     table=FIND,
     help_when_empty=True,
     usages=(
@@ -41,20 +88,24 @@ def find(parameters: tuple[str, ...], **given: Any) -> int:
     # The rooms below are imported only now: the help does without them.
     from asyncfind.cli.execute import execute
     from asyncfind.cli.plan import make_plan
-    from asyncfind.render.choose import choose
+    from asyncfind.cli.secure import write_seed
+    from asyncfind.cli.show import make_renderer, say_notes
 
+    if dictionaries := os.environ.get("DCMDICTPATH"):
+        from asyncfind.query.dictionary import use_dictionary
+
+        use_dictionary(dictionaries)
+    _check_output(given)
     plan = make_plan(given, parameters)
-    if not given["output"] and is_stdout_closed():
-        raise InvalidRequest("standard output is closed", "Redirect it, or write --output FILE.")
+    with make_renderer(given) as renderer:
+        say_notes(given, plan)
+        code = execute(plan, renderer)
+    write_seed(given)
+    return code
+
+
+def _check_output(given: Mapping[str, Any]) -> None:
     if given["output"] == "":
         raise InvalidRequest("--output names no file", "Write --output FILE.")
-    return execute(
-        plan,
-        choose(
-            given["format"],
-            sys.stdout.buffer,
-            sys.stderr,
-            given["verbosity"],
-            output=given["output"],
-        ),
-    )
+    if not given["output"] and is_stdout_closed():
+        raise InvalidRequest("standard output is closed", "Redirect it, or write --output FILE.")

@@ -5,8 +5,9 @@ click does not read such lines; it gets them rewritten: long names first, then `
 parameters.
 """
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from asyncfind.errors import InvalidRequest
@@ -24,10 +25,12 @@ class Names:
     Args:
         long_of: canonical long name by every spelling, `-k` and `--key` to `--key`.
         values: how many values each canonical name takes.
+        blocks: the block that a canonical name is in; of a block the rightmost wins.
     """
 
     long_of: Mapping[str, str]
     values: Mapping[str, int]
+    blocks: Mapping[str, str] = field(default_factory=dict)
 
 
 def is_option(argument: str) -> bool:
@@ -35,11 +38,14 @@ def is_option(argument: str) -> bool:
     return len(argument) >= 2 and argument[0] in "-+" and not "0" <= argument[1] <= "9"
 
 
-def expand(arguments: Sequence[str]) -> list[str]:
+def expand(arguments: Sequence[str], *, encoding: str = "utf-8") -> list[str]:
     """Replace every `@file` by the arguments in that command file.
 
     Arguments are separated by white space; a quoted block (`"` or `'`) may hold white space, and
     its closing quote ends the argument. Command files do not nest, and a lone `@` is itself.
+
+    Args:
+        encoding: of arguments and files; bytes that it does not have are kept as surrogates.
 
     Raises:
         InvalidRequest: a command file cannot be read.
@@ -47,7 +53,8 @@ def expand(arguments: Sequence[str]) -> list[str]:
     expanded: list[str] = []
     for argument in arguments:
         if len(argument) > 1 and argument.startswith("@"):
-            expanded += _words(_read(Path(argument[1:])))
+            name = argument[1:].encode(encoding, "surrogateescape")
+            expanded += _words(_read(Path(os.fsdecode(name)), encoding))
         else:
             expanded.append(argument)
     return expanded
@@ -62,7 +69,7 @@ def canonical(arguments: Sequence[str], names: Names, command: str = "find") -> 
     Raises:
         InvalidRequest: an unknown option, or one without its value.
     """
-    options: list[str] = []
+    options: list[list[str]] = []
     parameters: list[str] = []
     rest = iter(arguments)
     for argument in rest:
@@ -72,10 +79,21 @@ def canonical(arguments: Sequence[str], names: Names, command: str = "find") -> 
             parameters.append(argument)
         elif argument in names.long_of:
             long = names.long_of[argument]
-            options += [long, *_values(argument, names.values[long], rest, command)]
+            options.append([long, *_values(argument, names.values[long], rest, command)])
         else:
-            options += _gnu(argument, names, command)
-    return [*options, "--", *parameters]
+            options.append(_gnu(argument, names, command))
+    flat = [argument for option in _effective(options, names) for argument in option]
+    return [*flat, "--", *parameters]
+
+
+def _effective(options: list[list[str]], names: Names) -> list[list[str]]:
+    """The options without those that others of their block, further right, replace."""
+    last = {names.blocks.get(option[0]): option[0] for option in options}
+    return [
+        option
+        for option in options
+        if option[0] not in names.blocks or last[names.blocks[option[0]]] == option[0]
+    ]
 
 
 def _see(command: str) -> str:
@@ -107,7 +125,7 @@ def _gnu(argument: str, names: Names, command: str) -> list[str]:
     return [long, value]
 
 
-def _read(path: Path) -> str:
+def _read(path: Path, encoding: str) -> str:
     try:
         with path.open("rb") as file:
             data = file.read(_MAX_COMMAND_FILE + 1)
@@ -122,7 +140,7 @@ def _read(path: Path) -> str:
             f"command file '{safe(str(path), 200)}' is larger than 16 MiB",
             "A command file holds options and parameters only.",
         )
-    return data.decode("utf-8", "surrogateescape")
+    return data.decode(encoding, "surrogateescape")
 
 
 def _words(text: str) -> list[str]:

@@ -1,6 +1,6 @@
 """The options of `asyncfind find` as one table, from which the parser and the help are made."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -9,7 +9,7 @@ import click
 
 from asyncfind.cli.grammar import Names
 
-__all__ = ["ECHO", "FIND", "SECONDS", "Option", "add_options", "format_table", "names_of"]
+__all__ = ["ECHO", "FIND", "SECONDS", "Option", "add_options", "groups_of", "names_of"]
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -31,6 +31,11 @@ class Option:
         default: of the target; given in one row of each target only.
         multiple: every use counts, not only the rightmost.
         since: the findscu that first had it; `asyncfind` for our own.
+        until: the last findscu that had it; empty while it has it still.
+        block: options of one block exclude each other though they have targets of their own; the
+            rightmost on the line wins.
+        choices: what its value may be, for help and completion; `files` and `directories` stand
+            for names of those, `keys` for keys.
     """
 
     long: str
@@ -44,11 +49,24 @@ class Option:
     default: object = None
     multiple: bool = False
     since: str = "asyncfind"
+    until: str = ""
+    block: str = ""
+    choices: tuple[str, ...] = ()
 
     @property
     def values(self) -> int:
-        """How many values it takes."""
-        return 1 if self.metavar else 0
+        """How many values it takes: one for each word of `metavar`."""
+        return len(self.metavar.split())
+
+    def was_in(self, version: str) -> bool:
+        """Whether findscu of this version, such as `3.6.7`, had it."""
+        if self.since == "asyncfind":
+            return False
+        return _numbers(self.since) <= _numbers(version) <= _numbers(self.until or "9")
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
 
 
 _MODEL: Final = "query information model"
@@ -56,8 +74,12 @@ _QUERY: Final = "matching and return keys"
 _NODES: Final = "archives"
 _TITLES: Final = "application entity titles"
 _SYNTAX: Final = "transfer syntaxes proposed"
+_NEGOTIATION: Final = "negotiation and identity"
 _NETWORK: Final = "network"
+_TLS: Final = "TLS"
+_PROFILES: Final = "TLS security profile"
 _OUTPUT: Final = "output"
+_EXTRACTION: Final = "responses as files"
 _GENERAL: Final = "general"
 
 
@@ -91,6 +113,7 @@ FIND: Final[tuple[Option, ...]] = (
     # Queries.
     Option(
         long="--key", short="-k", target="keys", group=_QUERY, metavar="KEY", multiple=True,
+           choices=("keys",),
         help='set a key: gggg,eeee="value", Keyword="value" or a path like '
         "ScheduledProcedureStepSequence[0].Modality=CT; without = it is returned, not matched",
         since="3.5.4",
@@ -136,21 +159,61 @@ FIND: Final[tuple[Option, ...]] = (
            since="3.5.4"),
     Option(long="--disable-new-vr", short="-u", target="new_vr", group=_SYNTAX, flag="ob",
            help="send post-1993 value representations (UN, UT and the like) as OB", since="3.5.4"),
+    Option(long="--relational", target="relational", group=_NEGOTIATION, flag=True, default=False,
+           help="ask for relational queries: keys of any level without the unique keys above"),
+    Option(long="--datetime", target="date_time", group=_NEGOTIATION, flag=True, default=False,
+           help="ask for a date and its time to be matched as one"),
+    Option(long="--fuzzy", target="fuzzy", group=_NEGOTIATION, flag=True, default=False,
+           help="ask for person names to be matched by likeness"),
+    Option(long="--timezone", target="timezone", group=_NEGOTIATION, flag=True, default=False,
+           help="ask for times to be adjusted by TimezoneOffsetFromUTC"),
+    Option(long="--multiframe", target="multiframe", group=_NEGOTIATION, flag=True, default=False,
+           help="ask for the view named by QueryRetrieveView"),
+    Option(long="--async", target="async_window", group=_NEGOTIATION, metavar="N",
+           type=_at_least(1, 1000), default=1,
+           help="up to N queries open on one association, as far as the archive agrees "
+           "(default 1)"),
+    Option(long="--user", target="user", group=_NEGOTIATION, metavar="NAME",
+           help="the user's name, for archives that ask for it"),
+    Option(long="--passcode", target="passcode", group=_NEGOTIATION, metavar="SOURCE",
+           help="where the user's passcode is: file:PATH, env:VARIABLE or prompt"),
+    Option(long="--kerberos", target="kerberos", group=_NEGOTIATION, metavar="SOURCE",
+           help="where a Kerberos service ticket is: file:PATH or env:VARIABLE"),
+    Option(long="--saml", target="saml", group=_NEGOTIATION, metavar="SOURCE",
+           help="where a SAML assertion is: file:PATH or env:VARIABLE"),
+    Option(long="--jwt", target="jwt", group=_NEGOTIATION, metavar="SOURCE",
+           help="where a JSON Web Token is: file:PATH, env:VARIABLE or prompt"),
+    Option(long="--user-rsp", target="user_response", group=_NEGOTIATION, flag=True,
+           default=False, help="ask for an answer to the user identity; -v shows it"),
+    Option(long="--ipv4", short="-i4", target="family", group=_NETWORK, flag="ipv4",
+           help="connect by IPv4 only", since="3.6.9"),
+    Option(long="--ipv6", short="-i6", target="family", group=_NETWORK, flag="ipv6",
+           help="connect by IPv6 only", since="3.6.9"),
+    Option(long="--ip-auto", short="-i0", target="family", group=_NETWORK, flag="any",
+           default="any", help="connect by whatever the name has (default)", since="3.6.9"),
     Option(long="--timeout", short="-to", target="connect_timeout", group=_NETWORK,
            metavar="SECONDS", type=_POSITIVE_SECONDS,
-           help="for a TCP connection (default 10)", since="3.5.4"),
+           help="limit for a TCP connection (default 10)", since="3.5.4"),
     Option(long="--socket-timeout", short="-ts", target="socket_timeout", group=_NETWORK,
            metavar="SECONDS", type=_Seconds(-1, exclusive=False),
-           help="for sending (default 30), and for answers unless -td is given (default 60); "
+           help="limit for sending (default 30), and for answers unless -td is given (default 60); "
            "0 or -1: none",
            since="3.6.6"),
     Option(long="--acse-timeout", short="-ta", target="acse_timeout", group=_NETWORK,
            metavar="SECONDS", type=_POSITIVE_SECONDS,
-           help="for the answer to the association request (default 30) and to a release",
+           help="limit for the answer to the association request (default 30) and to a release",
            since="3.5.4"),
     Option(long="--dimse-timeout", short="-td", target="dimse_timeout", group=_NETWORK,
            metavar="SECONDS", type=_POSITIVE_SECONDS,
-           help="for the first and for each further response (default 60)", since="3.5.4"),
+           help="limit for the first and for each further response (default 60)", since="3.5.4"),
+    Option(long="--first-response", target="first_response", group=_NETWORK, metavar="SECONDS",
+           type=SECONDS,
+           help="limit for the first response to a query (default as -td); 0: none"),
+    Option(long="--deadline", target="deadline", group=_NETWORK, metavar="SECONDS",
+           type=SECONDS,
+           help="limit for a whole query, from its start to its end (default 3600); 0: none"),
+    Option(long="--bind", target="bind", group=_NETWORK, metavar="ADDRESS[,ADDRESS...]",
+           help="our own address to connect from; several are taken in turn"),
     Option(long="--max-pdu", short="-pdu", target="max_pdu", group=_NETWORK, metavar="BYTES",
            type=_at_least(4096, 131072), default=16384,
            help="largest PDU to receive, 4096 to 131072 (default 16384)", since="3.5.4"),
@@ -167,23 +230,169 @@ FIND: Final[tuple[Option, ...]] = (
     Option(long="--max-dataset", target="max_identifier", group=_NETWORK, metavar="BYTES",
            type=_at_least(1024, 2**31), default=16 * 1024 * 1024,
            help="largest identifier to take, received or inflated (default 16 MiB)"),
+    # TLS.
+    Option(long="--disable-tls", short="-tls", target="tls", group=_TLS, flag="off",
+           default="off", help="plain TCP (default)", since="3.5.4", block="tls"),
+    Option(long="--enable-tls", short="+tls", target="key_and_certificate", group=_TLS,
+           metavar="KEY-FILE CERTIFICATE-FILE", choices=("files",),
+           help="TLS, with our private key and certificate", since="3.5.4", block="tls"),
+    Option(long="--anonymous-tls", short="+tla", target="tls", group=_TLS, flag="anonymous",
+           help="TLS without a certificate of our own", since="3.5.4", block="tls"),
+    Option(long="--tls-p12", target="pkcs12", group=_TLS, metavar="FILE", choices=("files",),
+           help="TLS, with the key and certificate of a PKCS#12 file (extra pkcs12)",
+           block="tls"),
+    Option(long="--std-passwd", short="+ps", target="password_from", group=_TLS, flag="prompt",
+           default="prompt", help="ask for the pass phrase of the key when it has one (default)",
+           since="3.5.4", block="password"),
+    Option(long="--use-passwd", short="+pw", target="password", group=_TLS,
+           metavar="PASSPHRASE", block="password",
+           help="the pass phrase of the key; others can see it in the list of processes: "
+           "better +ps or --passwd-file", since="3.5.4"),
+    Option(long="--null-passwd", short="-pw", target="password_from", group=_TLS, flag="empty",
+           help="the pass phrase of the key is empty", since="3.5.4", block="password"),
+    Option(long="--passwd-file", target="password_file", group=_TLS, metavar="FILE",
+           choices=("files",), block="password",
+           help="the pass phrase of the key is the first line of FILE"),
+    Option(long="--pem-keys", short="-pem", target="key_format", group=_TLS, flag="pem",
+           default="pem", help="keys, certificates and CRLs are PEM files (default)",
+           since="3.5.4"),
+    Option(long="--der-keys", short="-der", target="key_format", group=_TLS, flag="der",
+           help="keys, certificates and CRLs are DER files", since="3.5.4"),
+    Option(long="--add-cert-file", short="+cf", target="ca_files", group=_TLS, metavar="FILE",
+           choices=("files",),
+           multiple=True, help="trust the certification authorities in FILE", since="3.5.4"),
+    Option(long="--add-cert-dir", short="+cd", target="ca_directories", group=_TLS,
+           metavar="DIRECTORY", choices=("directories",), multiple=True,
+           help="trust the certification authorities in DIRECTORY (named by hash, as OpenSSL's "
+           "rehash does)",
+           since="3.5.4"),
+    Option(long="--tls-system-trust", target="system_trust", group=_TLS, flag=True, default=False,
+           help="trust the certification authorities that the system trusts"),
+    Option(long="--add-crl-file", short="+crl", target="crl_files", group=_TLS, metavar="FILE",
+           choices=("files",),
+           multiple=True, help="certificate revocation list; implies +crv", since="3.6.7"),
+    Option(long="--enable-crl-vfy", short="+crv", target="crl_check", group=_TLS, flag="leaf",
+           default="none", help="refuse a certificate that was revoked", since="3.6.7"),
+    Option(long="--enable-crl-all", short="+cra", target="crl_check", group=_TLS, flag="chain",
+           help="refuse one with a revoked certificate anywhere in its chain", since="3.6.7"),
+    Option(long="--require-peer-cert", short="-rc", target="peer_certificate", group=_TLS,
+           flag="require", default="require",
+           help="verify the certificate of the archive (default)", since="3.5.4"),
+    Option(long="--verify-peer-cert", short="-vc", target="peer_certificate", group=_TLS,
+           flag="require", help="the same as -rc: a TLS server always has a certificate",
+           since="3.5.4", until="3.6.3"),
+    Option(long="--ignore-peer-cert", short="-ic", target="peer_certificate", group=_TLS,
+           flag="ignore", help="do not verify it: anybody can pose as the archive",
+           since="3.5.4"),
+    Option(long="--request-sni", target="server_name", group=_TLS, metavar="NAME",
+           help="the name to ask for and to verify instead of PEER", since="3.6.8", block="sni"),
+    Option(long="--tls-server-name", target="server_name", group=_TLS, metavar="NAME",
+           help="the same as --request-sni", block="sni"),
+    Option(long="--no-sni", target="no_sni", group=_TLS, flag=True, default=False,
+           help="send no server name; needs --no-verify-hostname", since="3.6.8", block="sni"),
+    Option(long="--no-verify-hostname", target="verify_hostname", group=_TLS, flag=False,
+           default=True, help="take a trusted certificate whatever names it has"),
+    Option(long="--tls-pin", target="pin", group=_TLS, metavar="SHA256",
+           help="take this very certificate only, by its SHA-256 fingerprint"),
+    Option(long="--profile-8996", short="+pg", target="profile", group=_PROFILES, flag="8996",
+           default="8996", help="BCP 195, RFC 8996 (default)", since="3.6.8"),
+    Option(long="--profile-8996-mod", short="+pm", target="profile", group=_PROFILES,
+           flag="8996-mod", help="modified BCP 195, RFC 8996", since="3.6.8"),
+    Option(long="--profile-bcp195-nd", short="+py", target="profile", group=_PROFILES,
+           flag="bcp195-nd", help="non-downgrading BCP 195 (retired)", since="3.6.4"),
+    Option(long="--profile-bcp195", short="+px", target="profile", group=_PROFILES,
+           flag="bcp195", help="BCP 195 (retired)", since="3.6.4"),
+    Option(long="--profile-bcp195-ex", short="+pz", target="profile", group=_PROFILES,
+           flag="bcp195-ex", help="extended BCP 195 (retired)", since="3.6.5"),
+    Option(long="--profile-basic", short="+pb", target="profile", group=_PROFILES, flag="basic",
+           help="basic, 3DES (retired)", since="3.6.4"),
+    Option(long="--profile-aes", short="+pa", target="profile", group=_PROFILES, flag="aes",
+           help="AES with CBC (retired)", since="3.6.4"),
+    Option(long="--profile-null", short="+pn", target="profile", group=_PROFILES, flag="null",
+           help="authenticated and NOT encrypted (retired)", since="3.6.4"),
+    Option(long="--list-profiles", short="+ph", target="listing", group=_PROFILES,
+           flag="profiles", help="list the profiles and exit", since="3.6.9"),
+    Option(long="--cipher", short="+cs", target="ciphers", group=_PROFILES, metavar="SUITE",
+           multiple=True, help="add a cipher suite by its IANA name to those of the profile",
+           since="3.5.4"),
+    Option(long="--list-ciphers", short="+cc", target="listing", group=_PROFILES,
+           flag="ciphers", help="list the cipher suites and exit", since="3.6.4"),
+    Option(long="--dhparam", short="+dp", target="dh_parameters", group=_PROFILES, metavar="FILE",
+           choices=("files",),
+           help="of no use to a client: the server chooses the parameters", since="3.5.4",
+           until="3.6.3"),
+    Option(long="--seed", short="+rs", target="seed_file", group=_PROFILES, metavar="FILE",
+           choices=("files",),
+           help="seed the random generator from FILE; the system seeds it well without",
+           since="3.5.4"),
+    Option(long="--write-seed", short="+ws", target="write_seed", group=_PROFILES, flag=True,
+           default=False, help="write new random bytes to the file of +rs at the end",
+           since="3.5.4"),
+    Option(long="--write-seed-file", short="+wf", target="write_seed_file", group=_PROFILES,
+           metavar="FILE", choices=("files",),
+           help="write new random bytes to FILE at the end (with +rs)", since="3.5.4"),
     # Output.
     Option(long="--format", target="format", group=_OUTPUT, metavar="FORMAT",
            type=click.Choice(["text", "table", "json", "ndjson", "csv"]),
+           choices=("text", "table", "json", "ndjson", "csv"),
            help="text, table, json, ndjson or csv (default: table on a terminal, else text)"),
-    Option(long="--output", target="output", group=_OUTPUT, metavar="FILE",
+    Option(long="--output", target="output", group=_OUTPUT, metavar="FILE", choices=("files",),
            help="write the results to FILE, which appears only once it is whole"),
+    Option(long="--enable-correction", short="+dc", target="correction", group=_OUTPUT, flag=True,
+           default=False, help="show values without their trailing padding, in text",
+           since="3.6.2"),
+    Option(long="--disable-correction", short="-dc", target="correction", group=_OUTPUT,
+           flag=False, help="show values with their padding, in text (default)", since="3.6.2"),
+    Option(long="--show-responses", short="+sr", target="responses", group=_OUTPUT, flag="show",
+           help="show responses, even with -q or -X", since="3.6.2"),
+    Option(long="--hide-responses", short="-sr", target="responses", group=_OUTPUT, flag="hide",
+           help="do not show responses", since="3.6.2"),
+    Option(long="--extract", short="-X", target="extract", group=_EXTRACTION, flag="dicom",
+           help="write each response to a DICOM file, rsp0001.dcm ...", since="3.5.4",
+           block="extract"),
+    Option(long="--extract-xml", short="-Xx", target="extract", group=_EXTRACTION, flag="xml",
+           help="write each response to an XML file, rsp0001.xml ...", since="3.6.3",
+           block="extract"),
+    Option(long="--extract-xml-single", short="-Xs", target="extract_file", group=_EXTRACTION,
+           metavar="FILE", help="write all responses to one XML file", since="3.6.3",
+           block="extract", choices=("files",)),
+    Option(long="--limit-output", short="-Xlo", target="extract_limit", group=_EXTRACTION,
+           metavar="N", type=_at_least(1),
+           help="write the first N responses only, with -X, -Xx or -Xs", since="3.6.6"),
+    Option(long="--output-directory", short="-od", target="directory", group=_EXTRACTION,
+           metavar="DIRECTORY",
+           choices=("directories",), help="write the files to DIRECTORY (default: the current one)",
+           since="3.6.2"),
+    Option(long="--extract-overwrite", target="overwrite", group=_EXTRACTION, flag=True,
+           default=False, help="replace files that exist already"),
+    Option(long="--arguments", target="arguments", group=_GENERAL, flag=True, default=False,
+           help="show the arguments as they were understood, on stderr", since="3.6.0"),
     Option(long="--quiet", short="-q", target="verbosity", group=_GENERAL, flag=-1, default=0,
            help="no messages on stderr, only results and exit code", since="3.6.0"),
     Option(long="--verbose", short="-v", target="verbosity", group=_GENERAL, flag=1,
            help="tell what happens, on stderr", since="3.5.4"),
+    Option(long="--debug", short="-d", target="verbosity", group=_GENERAL, flag=2,
+           help="show PDUs and messages too, on stderr; they hold patient data", since="3.5.4"),
+    Option(long="--log-level", short="-ll", target="log_level", group=_GENERAL, metavar="LEVEL",
+           choices=("fatal", "error", "warn", "info", "debug", "trace"),
+           help="fatal, error, warn, info, debug or trace", since="3.6.0"),
+    Option(long="--log-config", short="-lc", target="log_config", group=_GENERAL, metavar="FILE",
+           choices=("files",),
+           help="log as this log4cplus property file says", since="3.6.0"),
+    Option(long="--version", target="version", group=_GENERAL, flag=True, default=False,
+           help="show the version and exit", since="3.5.4"),
     Option(long="--help", short="-h", target="help", group=_GENERAL, flag=True, default=False,
            help="show this text and exit", since="3.5.4"),
 )  # fmt: skip
 
 
 _ECHOED: Final = (
-    *("nodes", "calling", "called", "max_pdu", "help"),
+    *("nodes", "calling", "called", "max_pdu", "help", "family", "bind", "verbosity"),
+    *("user", "passcode", "kerberos", "saml", "jwt", "user_response"),
+    *("tls", "key_and_certificate", "pkcs12", "password_from", "password", "password_file"),
+    *("key_format", "ca_files", "ca_directories", "system_trust", "crl_files", "crl_check"),
+    *("peer_certificate", "server_name", "no_sni", "verify_hostname", "pin", "profile", "ciphers"),
+    *("dh_parameters", "seed_file", "write_seed", "write_seed_file"),
     *("connect_timeout", "socket_timeout", "acse_timeout", "dimse_timeout"),
 )
 
@@ -195,11 +404,16 @@ ECHO: Final[tuple[Option, ...]] = (
 )  # fmt: skip
 
 
+_BEFORE_CLICK: Final = frozenset(("help", "version", "listing"))
+"""Targets of options that end the program before its command line is checked."""
+
+
 def names_of(options: tuple[Option, ...]) -> Names:
     """The names in a table, for the grammar."""
     return Names(
         long_of={name: row.long for row in options for name in (row.short, row.long) if name},
         values={row.long: row.values for row in options},
+        blocks={row.long: row.block for row in options if row.block},
     )
 
 
@@ -209,7 +423,7 @@ def add_options(options: tuple[Option, ...]) -> Callable[[_Command], _Command]:
 
     def decorate(command: _Command) -> _Command:
         for row in reversed(options):
-            if row.target != "help":
+            if row.target not in _BEFORE_CLICK:
                 command = _declare(row, defaults.get(row.target))(command)
         return command
 
@@ -224,15 +438,12 @@ def _declare(row: Option, default: object) -> Callable[[_Command], _Command]:
         return option(flag_value=row.flag, type=click.UNPROCESSED)
     if row.multiple:
         return option(multiple=True, default=(), metavar=row.metavar, type=row.type)
-    return option(metavar=row.metavar, type=row.type)
+    return option(metavar=row.metavar, type=row.type, nargs=row.values)
 
 
-def format_table(options: tuple[Option, ...], formatter: click.HelpFormatter) -> None:
-    """Write the table as help, group by group in the table's order."""
-    groups: dict[str, list[tuple[str, str]]] = {}
+def groups_of(options: Iterable[Option]) -> Mapping[str, list[Option]]:
+    """The rows by group, in the table's order."""
+    groups: dict[str, list[Option]] = {}
     for row in options:
-        names = ", ".join(name for name in (row.short, row.long) if name)
-        groups.setdefault(row.group, []).append((f"{names} {row.metavar}".rstrip(), row.help))
-    for group, rows in groups.items():
-        with formatter.section(group.capitalize()):
-            formatter.write_dl(rows, col_max=36)
+        groups.setdefault(row.group, []).append(row)
+    return groups

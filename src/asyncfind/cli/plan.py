@@ -1,11 +1,15 @@
 """From the parsed command line to the plan of a run. Pure but for reading query files."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from asyncfind.cli.identity import make_identity, parse_addresses
 from asyncfind.cli.nodes import check_title, parse_node, parse_port
+from asyncfind.cli.secure import make_tls
+from asyncfind.cli.verbosity import verbosity_of
 from asyncfind.errors import InvalidRequest
 from asyncfind.plan import DEFAULT_SYNTAXES, Limits, Peer, Plan, Query, Timeouts, make_query
 from asyncfind.query.compat import without_new_vrs
@@ -19,8 +23,9 @@ from asyncfind.query.syntax import (
     IMPLICIT_VR_LITTLE_ENDIAN,
 )
 from asyncfind.safe import safe
+from asyncfind.ul.find_options import FindOptions
 
-__all__ = ["make_peers", "make_plan", "make_timeouts"]
+__all__ = ["make_peers", "make_plan", "make_timeouts", "reach"]
 
 _PROPOSALS: Final = {
     "uncompressed": DEFAULT_SYNTAXES,
@@ -50,9 +55,10 @@ def make_plan(given: Given, parameters: Sequence[str]) -> Plan:
         )
     model = model_of(given["model"])
     cancel_after: int | None = given["cancel_after"]
+    queries = _queries(files, given["keys"], model, new_vr=given["new_vr"] == "kept")
     return Plan(
-        peers=peers,
-        queries=_queries(files, given["keys"], model, new_vr=given["new_vr"] == "kept"),
+        peers=reach(given, peers),
+        queries=queries,
         repeat=given["repeat"],
         associations=given["associations"],
         timeouts=make_timeouts(given),
@@ -62,6 +68,40 @@ def make_plan(given: Given, parameters: Sequence[str]) -> Plan:
         syntaxes=_PROPOSALS[given["propose"]],
         max_pdu_length=given["max_pdu"] & ~1,  # findscu: an odd value is rounded down
         deflate_level=6 if given["deflate_level"] is None else given["deflate_level"],
+        options=FindOptions(
+            relational=given["relational"],
+            date_time=given["date_time"],
+            fuzzy=given["fuzzy"],
+            timezone=given["timezone"],
+            multiframe=given["multiframe"],
+        ),
+        async_window=given["async_window"],
+        trace=verbosity_of(given) > 1,
+    )
+
+
+def reach(given: Given, peers: Sequence[Peer]) -> tuple[Peer, ...]:
+    """The same peers, with how to reach them and who we are to them.
+
+    The last step of a command line: it may ask for a pass phrase, and what is wrong elsewhere
+    should be known by then.
+
+    Raises:
+        InvalidRequest: TLS cannot be set up, a secret cannot be had, or an address is none.
+    """
+    bind = () if given["bind"] is None else parse_addresses(given["bind"])
+    tls = make_tls(given)
+    identity = make_identity(
+        user=given["user"],
+        passcode=given["passcode"],
+        kerberos=given["kerberos"],
+        saml=given["saml"],
+        jwt=given["jwt"],
+        response=given["user_response"],
+    )
+    return tuple(
+        replace(peer, tls=tls, identity=identity, bind=bind, family=given["family"])
+        for peer in peers
     )
 
 
@@ -90,6 +130,10 @@ def make_timeouts(given: Given) -> Timeouts:
         timeouts = replace(timeouts, associate=acse, release=acse)
     if (dimse := given["dimse_timeout"]) is not None:
         timeouts = replace(timeouts, response=dimse, message=dimse)
+    if (first := given.get("first_response")) is not None:
+        timeouts = replace(timeouts, first_response=first or math.inf)
+    if (deadline := given.get("deadline")) is not None:
+        timeouts = replace(timeouts, query=deadline or None)
     return timeouts
 
 

@@ -9,19 +9,23 @@ from asyncfind.dimse.command import (
     EchoRQ,
     EchoRSP,
 )
+from asyncfind.dimse.message import Message
 from asyncfind.errors import (
     NoPresentationContext,
     PeerError,
     PeerTimeout,
 )
 from asyncfind.net.identity import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from asyncfind.net.negotiation import agreement, extended_negotiation, operations_window
+from asyncfind.net.operations import Operations
 from asyncfind.net.responses import Responses
 from asyncfind.net.transport import Stream, connect
 from asyncfind.net.wire import Wire, after
 from asyncfind.plan import DEFAULT_SYNTAXES, Limits, Peer, Query, Timeouts
 from asyncfind.query.models import Model, model_of
 from asyncfind.query.syntax import IMPLICIT_VR_LITTLE_ENDIAN, SYNTAXES, TransferSyntax
-from asyncfind.records import Find
+from asyncfind.records import Agreement, Find, Secured, Traffic
+from asyncfind.ul.find_options import FindOptions
 from asyncfind.ul.items import PresentationContextRQ, UserInformation
 from asyncfind.ul.pdu import AssociateAC, AssociateRQ
 
@@ -32,12 +36,15 @@ class Association:
     """An association that we requested (PS3.8 Section 7), open until released or aborted.
 
     Made by `associate`. One operation at a time: a find that was left early is cancelled before
-    the next operation begins.
+    the next operation begins. Where the peer agreed to a window of more, as many finds may be
+    open, each in a task of its own; a further one waits until one of them ends. All of them are to
+    be read: a find whose matches nobody takes holds the others up.
 
     Attributes:
         peer: whom we talk to.
         connect_seconds, associate_seconds: how long TCP and the association request took.
-        wire: the bytes below; for the operations of this room.
+        agreement: what the peer made of options and window.
+        wire, operations: the bytes below, and who they are for; for the operations of this room.
     """
 
     def __init__(
@@ -48,6 +55,7 @@ class Association:
         self.limits = limits
         self.connect_seconds = 0.0
         self.associate_seconds = 0.0
+        self.agreement = Agreement()
         self.wire = Wire(
             stream,
             peer,
@@ -55,19 +63,27 @@ class Association:
             max_pdu_length=max_pdu_length,
             max_identifier=limits.max_identifier,
         )
+        self.operations = Operations(self.wire)
         self._max_pdu_length = max_pdu_length
         self._contexts: dict[str, tuple[int, TransferSyntax]] = {}
-        self._message_id = 0
-        self._open_find: Responses | None = None
+        self._finds: dict[int, Responses] = {}
 
     # Opening.
 
-    async def request(self, models: Sequence[str], syntaxes: Sequence[TransferSyntax]) -> None:
+    async def request(
+        self,
+        models: Sequence[str],
+        syntaxes: Sequence[TransferSyntax],
+        options: FindOptions,
+        window: int,
+    ) -> None:
         """Request the association (PS3.8 Section 7.1) with one presentation context per SOP class.
 
         Args:
             models: abstract syntax UIDs.
             syntaxes: transfer syntaxes of each, the preferred one first.
+            options: of extended negotiation, asked for where they apply.
+            window: operations that we would like to have open at once.
 
         Raises:
             PeerError: rejected, aborted, lost, timed out, or not DICOM.
@@ -87,11 +103,16 @@ class Association:
                 max_length=self._max_pdu_length,
                 implementation_class_uid=IMPLEMENTATION_CLASS_UID,
                 implementation_version_name=IMPLEMENTATION_VERSION_NAME,
+                asynchronous_operations=operations_window(window),
+                extended_negotiation=extended_negotiation(models, options),
+                user_identity=self.peer.identity,
             ),
         )
         started = time.monotonic()
         accepted = await self.wire.request(rq)
         self.associate_seconds = time.monotonic() - started
+        self.agreement = agreement(rq, accepted, options)
+        self.operations.window = self.agreement.window
         by_id = {context.context_id: context.abstract_syntax for context in rq.contexts}
         for context in accepted.contexts:
             if context.result == 0:
@@ -110,6 +131,7 @@ class Association:
         find: Find | None = None,
         cancel_after: int | None = None,
         deflate_level: int = 6,
+        by: float | None = None,
     ) -> Responses:
         """Ask one C-FIND (PS3.7 Section 9.1.2); nothing is sent before the result is awaited.
 
@@ -117,13 +139,15 @@ class Association:
             find: what the matches are to refer to; made from `query` when None.
             cancel_after: send C-CANCEL-RQ once this many responses have come (PS3.7 9.3.2.3).
             deflate_level: zlib's level where the accepted transfer syntax is deflated.
+            by: instant on `time.monotonic` at which it is to be over; `Timeouts.query` after its
+                start when None.
 
         Returns:
             an async iterator of `Match`, to be used in `async with` or to its end.
         """
         if find is None:
             find = Find(self.peer, query, 1, 0)
-        return Responses(self, find, cancel_after=cancel_after, deflate_level=deflate_level)
+        return Responses(self, find, cancel_after=cancel_after, deflate_level=deflate_level, by=by)
 
     async def echo(self) -> int:
         """Send C-ECHO (PS3.7 Section 9.1.5) and return the peer's status.
@@ -131,14 +155,24 @@ class Association:
         Raises:
             PeerError: no context for Verification, or the peer failed.
         """
-        await self.settle()
         context_id, _ = self.context_of(VERIFICATION)
-        rq = EchoRQ(message_id=self.next_message_id())
-        await self.wire.send(context_id, rq, None)
+        message_id = await self.begin(None)
+        try:
+            await self.wire.send(context_id, EchoRQ(message_id=message_id), None)
+            return await self._echoed(message_id)
+        finally:
+            self.end(message_id)
+
+    async def _echoed(self, message_id: int) -> int:
         timeout = self.timeouts.response
         deadline = after(time.monotonic(), timeout)
-        while not (messages := self.wire.take_messages()):
-            if not await self.wire.pump(deadline):
+        while not (messages := self.operations.take(message_id)):
+            await self.operations.wait(message_id, deadline)
+            if (
+                deadline is not None
+                and time.monotonic() >= deadline
+                and not self.operations.has(message_id)
+            ):
                 raise PeerTimeout(
                     f"no answer to C-ECHO within {timeout:g} s",
                     "The archive may be busy; -td allows more time.",
@@ -146,8 +180,8 @@ class Association:
                     seconds=timeout or 0.0,
                 )
         command = messages[0].command
-        if not isinstance(command, EchoRSP) or command.message_id != rq.message_id:
-            raise await self.wire.violated("a message that is no answer to our C-ECHO")
+        if not isinstance(command, EchoRSP) or command.message_id != message_id:
+            raise await self.operations.violated("a message that is no answer to our C-ECHO")
         return command.status
 
     async def release(self) -> str:
@@ -161,7 +195,24 @@ class Association:
 
     async def abort(self) -> None:
         """Abort the association (PS3.8 Section 7.3), then close; does nothing once it is gone."""
-        await self.wire.abort()
+        await self.operations.abort()
+
+    def take_traffic(self) -> Sequence[Traffic]:
+        """What was sent and received since the last call, where that is traced."""
+        traffic = self.wire.traffic
+        if not traffic:
+            return ()
+        self.wire.traffic = []
+        return traffic
+
+    @property
+    def secured(self) -> Secured:
+        """How the connection is secured; says nothing for plain TCP."""
+        if self.wire.stream.tls is None:
+            return Secured()
+        from asyncfind.net.tls_report import secured  # only runs with TLS pay for its import
+
+        return secured(self.wire.stream)
 
     # What an operation in progress needs; `Responses` is the other half of this class.
 
@@ -171,6 +222,11 @@ class Association:
         return self.wire.trouble
 
     @property
+    def is_aborted_by_us(self) -> bool:
+        """It ended because we aborted it, for what one operation on it came to."""
+        return self.wire.is_aborted_by_us
+
+    @property
     def accepted(self) -> AssociateAC | None:
         """The peer's A-ASSOCIATE-AC; None before it has come."""
         return self.wire.accepted
@@ -178,7 +234,8 @@ class Association:
     @property
     def is_usable(self) -> bool:
         """Another operation can begin."""
-        return self.wire.is_usable
+        # With nothing open, whatever has come was not asked for: the end, or nonsense.
+        return self.wire.is_open and (self.operations.count > 0 or not self.wire.has_data)
 
     def context_of(self, uid: str) -> tuple[int, TransferSyntax]:
         """The accepted presentation context id and transfer syntax of SOP class `uid`.
@@ -196,24 +253,24 @@ class Association:
                 "or check what the archive allows this calling AE title.",
             ) from None
 
-    def next_message_id(self) -> int:
-        """1, 2, 3 ... within 16 bits, never 0 (PS3.7 Section 9.1.2.1.1)."""
-        self._message_id = self._message_id % 0xFFFF + 1
-        return self._message_id
+    async def begin(self, responses: Responses | None) -> int:
+        """Open an operation; returns its message id. One at a time cancels the one before."""
+        if self.operations.window == 1:
+            await self.settle()
+        message_id = await self.operations.open()
+        if responses is not None:
+            self._finds[message_id] = responses
+        return message_id
 
-    async def begin(self, responses: Responses) -> None:
-        """Make `responses` the operation in progress; an earlier one is cancelled first."""
-        await self.settle()
-        self._open_find = responses
-
-    def end(self) -> None:
-        """The operation in progress has its final response, or the association is gone."""
-        self._open_find = None
+    def end(self, message_id: int) -> list[Message]:
+        """An operation is over; returns what came for it and was not taken."""
+        self._finds.pop(message_id, None)
+        return self.operations.close(message_id)
 
     async def settle(self) -> None:
-        """End a find that was left early."""
-        if self._open_find is not None:
-            await self._open_find.aclose()
+        """End the finds that were left early."""
+        for responses in list(self._finds.values()):
+            await responses.aclose()
 
 
 @asynccontextmanager
@@ -227,6 +284,9 @@ async def associate(
     max_pdu_length: int = 16384,
     verification: bool = False,
     abort: bool = False,
+    options: FindOptions | None = None,
+    async_window: int = 1,
+    trace: bool = False,
 ) -> AsyncIterator[Association]:
     """Open an association with `peer`; released at the end of the block, aborted on error.
 
@@ -236,6 +296,9 @@ async def associate(
         max_pdu_length: the largest P-DATA-TF we take, in bytes (PS3.8 Annex D.1).
         verification: propose Verification (C-ECHO) too.
         abort: end with A-ABORT instead of A-RELEASE.
+        options: of extended negotiation, to ask for (PS3.4 Section C.5.1.1).
+        async_window: how many finds we would like to have open at once (PS3.7 Annex D.3.3.3).
+        trace: keep every PDU and message for `take_traffic`.
 
     Raises:
         InvalidRequest: an unknown model.
@@ -245,11 +308,14 @@ async def associate(
     uids += [model.uid if isinstance(model, Model) else model_of(model).uid for model in models]
     timeouts = timeouts or Timeouts()
     started = time.monotonic()
-    stream = await connect(peer, timeouts.connect)
+    stream = await connect(peer, timeouts.connect, tls_timeout=timeouts.tls)
     association = Association(stream, peer, timeouts, limits or Limits(), max_pdu_length)
     association.connect_seconds = time.monotonic() - started
+    association.wire.traffic = [] if trace else None
     try:
-        await association.request(list(dict.fromkeys(uids)), syntaxes)
+        await association.request(
+            list(dict.fromkeys(uids)), syntaxes, options or FindOptions(), async_window
+        )
         yield association
         if abort:
             await association.settle()

@@ -8,11 +8,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
 import anyio
+import anyio.lowlevel
 
 from asyncfind.dimse.command import CancelRQ, FindRQ, FindRSP
 from asyncfind.dimse.message import Message
 from asyncfind.dimse.status import Category, describe
 from asyncfind.errors import FindFailed, LimitExceeded, PeerError, PeerTimeout
+from asyncfind.net.clocks import FindClocks
 from asyncfind.query.writer import write_item
 from asyncfind.records import Find, Match
 
@@ -54,6 +56,7 @@ class Responses(AsyncIterator[Match]):
         *,
         cancel_after: int | None,
         deflate_level: int,
+        by: float | None,
     ) -> None:
         self.find = find
         self.status: int | None = None
@@ -72,9 +75,7 @@ class Responses(AsyncIterator[Match]):
         self._context_id = 0
         self._transfer_syntax = ""
         self._message_id = 0
-        self._left: float | None = None
-        self._end_by: float | None = None
-        self._in_message = False
+        self._clocks = FindClocks(association.timeouts, association.wire, by)
         self._without_identifier = 0
         self._ready: deque[Match] = deque()
 
@@ -90,7 +91,7 @@ class Responses(AsyncIterator[Match]):
     ) -> None:
         if isinstance(error, anyio.get_cancelled_exc_class()):
             await self.aclose(_INTERRUPT_GRACE)
-        elif isinstance(error, PeerTimeout):
+        elif isinstance(error, PeerTimeout) and error.phase != "query":
             await self.aclose(_LATE_GRACE)
         else:
             await self.aclose()
@@ -120,6 +121,11 @@ class Responses(AsyncIterator[Match]):
         raise StopAsyncIteration
 
     @property
+    def due(self) -> float | None:
+        """Instant on the monotonic clock at which it is to be over; None for no such deadline."""
+        return self._clocks.query_by
+
+    @property
     def is_success(self) -> bool:
         """The final status is a success of this SOP class."""
         return self.status is not None and (
@@ -146,17 +152,23 @@ class Responses(AsyncIterator[Match]):
         """
         if self.sent is not None:
             return
-        association = self._association
+        association, clocks = self._association, self._clocks
         query = self.find.query
         self._context_id, syntax = association.context_of(query.model.uid)
         self._transfer_syntax = syntax.uid
         identifier = write_item(query.identifier, syntax, deflate_level=self._deflate_level)
-        await association.begin(self)
-        self._message_id = association.next_message_id()
+        clocks.started(time.monotonic())
+        self._message_id = await association.begin(self)
         rq = FindRQ(message_id=self._message_id, sop_class=query.model.uid)
-        await association.wire.send(self._context_id, rq, identifier)
+        try:
+            await association.wire.send(self._context_id, rq, identifier, clocks.query_by)
+        except BaseException as error:
+            association.end(self._message_id)
+            if isinstance(error, PeerTimeout) and clocks.is_over(time.monotonic()):
+                raise clocks.query_over(0) from error
+            raise
         self.sent = time.monotonic()
-        self._left = association.timeouts.response
+        clocks.sent(self.sent)
 
     async def batch(self) -> list[Match]:
         """Return the matches that have come, waiting for at least one; empty after the last.
@@ -165,15 +177,24 @@ class Responses(AsyncIterator[Match]):
             PeerError: the association ended or a deadline passed; it is then of no further use.
         """
         await self.start()
+        operations, clocks = self._association.operations, self._clocks
         while self.status is None:
-            messages = self._association.wire.take_messages()
+            if operations.count > 1:
+                # As long as others read for it, it may never wait, and so never be cancelled.
+                await anyio.lowlevel.checkpoint_if_cancelled()
+            messages = operations.take(self._message_id)
             if not messages:
-                await self._wait()
+                await operations.wait(self._message_id, clocks.deadline(time.monotonic()))
+                if not operations.has(self._message_id) and (
+                    late := clocks.overdue(time.monotonic(), self.number)
+                ):
+                    operations.pass_on()
+                    raise late
                 continue
-            if self._end_by is not None and time.monotonic() >= self._end_by:
-                raise self._too_late()  # it goes on answering as if it were not cancelled
-            self._left = self._association.timeouts.response
-            self._in_message = False
+            now = time.monotonic()
+            if clocks.is_over(now) and (late := clocks.overdue(now, self.number)):
+                raise late  # it goes on answering as if nothing were the matter
+            clocks.answered(len(messages), now)
             if matches := await self._accept(messages):
                 return matches
         return []
@@ -183,7 +204,7 @@ class Responses(AsyncIterator[Match]):
         if self.cancelled or self.status is not None or self.sent is None:
             return
         self.cancelled = True
-        self._end_by = time.monotonic() + self._association.timeouts.cancel
+        self._clocks.ends_by(time.monotonic() + self._association.timeouts.cancel)
         await self._association.wire.send(self._context_id, CancelRQ(self._message_id), None)
 
     async def aclose(self, grace: float | None = None) -> None:
@@ -200,51 +221,19 @@ class Responses(AsyncIterator[Match]):
         given, self.left_early = self.number, True
         end_by = time.monotonic() + (association.timeouts.cancel if grace is None else grace)
         with anyio.CancelScope(shield=True):
+            self._clocks.has_left()
             # A PeerError says that it is gone: there is nothing left to end.
             with contextlib.suppress(PeerError):
                 await self.cancel()
                 # A deadline, which a peer that goes on answering does not extend.
-                self._end_by = min(end_by, self._end_by or end_by)
+                self._clocks.ends_by(end_by)
                 while await self.batch():
                     pass
             self.dropped = self.number - given
             self.number = given
             if self.status is None:
-                await association.abort()
-                association.end()
-
-    async def _wait(self) -> None:
-        """Wait for bytes; the clock runs only here, so our own slowness is never the peer's."""
-        association = self._association
-        started = time.monotonic()
-        deadline = None if self._left is None else started + self._left
-        if self._end_by is not None:
-            deadline = self._end_by
-        came = await association.wire.pump(deadline)
-        if not came:
-            raise self._too_late()
-        if self._left is not None:
-            self._left -= time.monotonic() - started
-        if association.wire.in_message and not self._in_message:
-            self._in_message = True
-            self._left = association.timeouts.message
-
-    def _too_late(self) -> PeerTimeout:
-        timeouts = self._association.timeouts
-        seconds: float | None
-        if self.cancelled:
-            phase, seconds, what = "cancel", timeouts.cancel, "an answer to C-CANCEL"
-        elif self._in_message:
-            phase, seconds, what = "message", timeouts.message, "the rest of a response"
-        else:
-            phase, seconds = "response", timeouts.response
-            what = "a further response" if self.number else "a response"
-        return PeerTimeout(
-            f"no sign of {what} within {seconds:g} s ({self.number} matches so far)",
-            "The archive may be slow or stuck; -td allows more time.",
-            phase=phase,
-            seconds=seconds or 0.0,
-        )
+                await association.operations.abort(": a query on it did not end in time")
+                association.end(self._message_id)
 
     async def _accept(self, messages: list[Message]) -> list[Match]:
         """Turn messages into matches; the last one may end the query."""
@@ -261,7 +250,9 @@ class Responses(AsyncIterator[Match]):
                 or command.message_id != message_id
             ):
                 self.number = number
-                await self._association.wire.violated("a message that is no answer to our C-FIND")
+                await self._association.operations.violated(
+                    "a message that is no answer to our C-FIND"
+                )
                 break
             if command.unusual:
                 self._note(*command.unusual)
@@ -297,11 +288,11 @@ class Responses(AsyncIterator[Match]):
         self.status = command.status
         self.comment = command.comment
         self.offending = command.offending
-        self._association.end()
+        rest += self._association.end(self._message_id)
         if identifier is not None:
             self._note("the final response carries an identifier; it was dropped")
         if rest:
-            await self._association.wire.violated("a response after the final one")
+            await self._association.operations.violated("a response after the final one")
 
     def _note(self, *notes: str) -> None:
         self.notes += [note for note in notes if note not in self.notes]

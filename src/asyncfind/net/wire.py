@@ -2,8 +2,7 @@
 
 import contextlib
 import time
-from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import anyio
@@ -19,11 +18,14 @@ from asyncfind.errors import (
     MalformedMessage,
     PeerError,
     PeerTimeout,
+    TlsFailed,
 )
 from asyncfind.net.transport import Stream
+from asyncfind.net.turn import Turn
 from asyncfind.plan import Peer, Timeouts
+from asyncfind.records import Traffic
 from asyncfind.safe import safe
-from asyncfind.ul.pdu import Abort, AssociateAC, AssociateRJ, AssociateRQ
+from asyncfind.ul.pdu import PDV, Abort, AssociateAC, AssociateRJ, AssociateRQ
 from asyncfind.ul.upper_layer import (
     Aborted,
     AssociateConfirmed,
@@ -37,7 +39,7 @@ from asyncfind.ul.upper_layer import (
     Violated,
 )
 
-__all__ = ["Wire", "after"]
+__all__ = ["Wire", "after", "loop_time"]
 
 _GOODBYE: Final = 0.5
 """Seconds that clean-up may take once something has gone wrong or was cancelled."""
@@ -46,11 +48,14 @@ _GOODBYE: Final = 0.5
 class Wire:
     """A requestor's upper layer and message assembly on a stream.
 
-    Nothing happens by itself: whoever waits for something pumps until it has come.
+    Nothing happens by itself: whoever waits for something pumps until it has come. One task at a
+    time may pump; any may send, or abort.
 
     Attributes:
         accepted: the peer's A-ASSOCIATE-AC; None before it has come.
         trouble: why the association ended under us; None while it is usable.
+        is_aborted_by_us: it did because `abort` was called.
+        traffic: what was sent and received and not taken yet; None traces nothing.
     """
 
     def __init__(
@@ -64,24 +69,72 @@ class Wire:
     ) -> None:
         self.accepted: AssociateAC | None = None
         self.trouble: PeerError | None = None
+        self.is_aborted_by_us = False
+        self.traffic: list[Traffic] | None = None
         self._stream = stream
         self._peer = peer
         self._timeouts = timeouts
         self._upper_layer = UpperLayer(max_pdu_length=max_pdu_length)
         self._assembler = Assembler(max_identifier=max_identifier)
-        self._messages: deque[Message] = deque()
+        self._messages: list[Message] = []
         self._releasing = False
         self._released = False
+        self._receiving: anyio.CancelScope | None = None
+        self._turning = Turn()
+        self._sending = Turn()
+        self._leaving = Turn()
+        self._pumped_since: float | None = None
+        self._silence = 0.0
+        self._message_waited = 0.0
 
     @property
-    def is_usable(self) -> bool:
-        """A request can be sent, and nothing unasked has come."""
-        return self.trouble is None and self._upper_layer.is_open and not self._stream.has_data
+    def is_open(self) -> bool:
+        """A request can be sent."""
+        return self.trouble is None and self._upper_layer.is_open
+
+    @property
+    def has_data(self) -> bool:
+        """Bytes have come that nobody has read."""
+        return self._stream.has_data
 
     @property
     def in_message(self) -> bool:
         """A message has begun and is not complete."""
         return self._assembler.in_progress
+
+    @property
+    def stream(self) -> Stream:
+        """The connection below, for what is to be known of it."""
+        return self._stream
+
+    def _trace(
+        self,
+        sent: bool,
+        what: AssociateRQ | AssociateAC | Command,
+        context_id: int = 0,
+        identifier: bytes | None = None,
+    ) -> None:
+        if self.traffic is None:
+            return
+        syntax = ""
+        if identifier is not None and self.accepted is not None:
+            syntax = next(
+                context.transfer_syntax
+                for context in self.accepted.contexts
+                if context.context_id == context_id
+            )
+        self.traffic.append(Traffic(self._peer, sent, what, identifier, syntax))
+
+    def silence(self, now: float) -> float:
+        """Seconds that were spent waiting for the peer between its messages, in all."""
+        return self._silence + (0.0 if self.in_message else self._pumped_for(now))
+
+    def message_waited(self, now: float) -> float:
+        """Seconds that were spent waiting for the rest of the message in progress."""
+        return self._message_waited + (self._pumped_for(now) if self.in_message else 0.0)
+
+    def _pumped_for(self, now: float) -> float:
+        return 0.0 if self._pumped_since is None else now - self._pumped_since
 
     async def request(self, rq: AssociateRQ) -> AssociateAC:
         """Send A-ASSOCIATE-RQ and return the peer's A-ASSOCIATE-AC (PS3.8 Section 7.1).
@@ -94,6 +147,7 @@ class Wire:
         deadline = after(started, timeout)
         self._upper_layer.connected(started)
         self._upper_layer.request(rq)
+        self._trace(True, rq)
         await self._flush()
         while self.accepted is None:
             if not await self._turn(deadline):
@@ -107,8 +161,17 @@ class Wire:
                 raise self.trouble
         return self.accepted
 
-    async def send(self, context_id: int, command: Command, identifier: bytes | None) -> None:
+    async def send(
+        self,
+        context_id: int,
+        command: Command,
+        identifier: bytes | None,
+        by: float | None = None,
+    ) -> None:
         """Send one message in one write.
+
+        Args:
+            by: when to give up, should `Timeouts.send` be longer.
 
         Raises:
             PeerError: the association is gone, or the peer does not take our bytes in time.
@@ -116,29 +179,37 @@ class Wire:
         if self.trouble is not None:
             raise self.trouble
         assert self.accepted is not None
-        self._upper_layer.send_data(
-            fragment(
-                context_id,
-                encode_command(command, identifier is not None),
-                identifier,
-                self.accepted.user_information.max_length,
-            )
+        pdvs = fragment(
+            context_id,
+            encode_command(command, identifier is not None),
+            identifier,
+            self.accepted.user_information.max_length,
         )
-        await self._flush()
+        self._trace(True, command, context_id, identifier)
+        await self._write(pdvs, by)
 
     def take_messages(self) -> list[Message]:
-        """Take the messages that have come; after the last, raises what ended the association."""
-        messages = list(self._messages)
-        self._messages.clear()
-        if not messages and self.trouble is not None:
-            raise self.trouble
+        """Take the messages that have come."""
+        messages, self._messages = self._messages, []
         return messages
 
     async def pump(self, deadline: float | None) -> bool:
-        """Read until something has come; False when the deadline passed first."""
+        """Read until something has come; False when the deadline passed, or we aborted, first."""
         if self.trouble is not None:
             return True
-        return await self._turn(deadline)
+        started = self._pumped_since = time.monotonic()
+        in_message, messages = self.in_message, len(self._messages)
+        try:
+            return await self._turn(deadline, while_open=True)
+        finally:
+            self._pumped_since = None
+            waited = time.monotonic() - started
+            if in_message:
+                self._message_waited += waited
+            else:
+                self._silence += waited
+            if not self.in_message or len(self._messages) > messages:
+                self._message_waited = 0.0
 
     async def violated(self, text: str) -> PeerError:
         """Abort because of what the peer sent; returns the error to raise."""
@@ -171,65 +242,106 @@ class Wire:
                 return f"no answer to A-RELEASE within {self._timeouts.release:g} s"
         return ""
 
-    async def abort(self) -> None:
+    async def abort(self, why: str = "") -> None:
         """Abort the association (PS3.8 Section 7.3), then close; does nothing once it is gone.
 
         Waits a moment for the peer to close first: closing with its bytes unread would make the
         kernel send RST, which can destroy the A-ABORT on its way.
+
+        Args:
+            why: what `trouble` says, should others wait for something.
         """
         with anyio.CancelScope(shield=True):
-            if not self._upper_layer.is_closed:
-                self._fail(AssociationAborted("we aborted the association"))
-                self._upper_layer.abort(time.monotonic())
-                deadline = time.monotonic() + _GOODBYE
-                with contextlib.suppress(PeerError), anyio.move_on_after(_GOODBYE):
-                    await self._flush()
-                    while await self._turn(deadline):
-                        if self._upper_layer.is_closed:
-                            break
-            if self._upper_layer.is_closed:
-                await self._stream.close()
-            else:
-                self._stream.abort()
+            async with self._leaving:
+                if not self._upper_layer.is_closed:
+                    self.is_aborted_by_us = self.trouble is None
+                    self._fail(AssociationAborted(f"we aborted the association{why}"))
+                    self._upper_layer.abort(time.monotonic())
+                    if self._receiving is not None:
+                        self._receiving.cancel()  # whoever pumps is to see that it is over
+                    deadline = time.monotonic() + _GOODBYE
+                    with contextlib.suppress(PeerError), anyio.move_on_after(_GOODBYE):
+                        await self._flush()
+                        while await self._turn(deadline):
+                            if self._upper_layer.is_closed:
+                                break
+                if self._upper_layer.is_closed:
+                    await self._stream.close()
+                else:
+                    self._stream.abort()
 
-    async def _turn(self, deadline: float | None) -> bool:
-        """One turn: bytes in, indications taken, bytes out. False when `deadline` passed."""
+    async def _turn(self, deadline: float | None, *, while_open: bool = False) -> bool:
+        """One turn: bytes in, indications taken, bytes out. False when `deadline` passed, or, with
+        `while_open`, when the association has ended meanwhile.
+        """
         # A peer that always has more for us must not keep others, or a cancellation, waiting.
         await anyio.lowlevel.checkpoint()
-        data: bytes | None = None
-        if deadline is None or self._stream.has_data:
-            data = await self._stream.receive()
-        else:
-            with anyio.CancelScope(deadline=_loop_time(deadline)):
-                data = await self._stream.receive()
-            if data is None and self._stream.has_data:  # it came while we were stopped
-                data = await self._stream.receive()
-        if data is None:
-            return False
-        now = time.monotonic()
-        if data:
-            indications = self._upper_layer.receive_data(data, now)
-        else:
-            indications = self._upper_layer.receive_eof(now)
-        self._take(indications, now)
+        async with self._turning:
+            if while_open and self.trouble is not None:
+                return False
+            data = await self._receive(deadline)
+            if data is None:
+                return False
+            now = time.monotonic()
+            if data:
+                indications = self._upper_layer.receive_data(data, now)
+            else:
+                indications = self._upper_layer.receive_eof(now)
+            self._take(indications, now)
         await self._flush()
         return True
 
+    async def _receive(self, deadline: float | None) -> bytes | None:
+        """What the peer sent; None when `deadline` passed, or somebody aborted, before that."""
+        if self._stream.has_data:
+            return await self._stream.receive()
+        data: bytes | None = None
+        with anyio.CancelScope(deadline=loop_time(deadline)) as scope:
+            self._receiving = scope
+            data = await self._stream.receive()
+        self._receiving = None
+        if data is None and self._stream.has_data:  # it came while we were stopped
+            data = await self._stream.receive()
+        return data
+
     async def _flush(self) -> None:
+        """Send what the upper layer has to say by itself."""
+        await self._write((), None)
+
+    async def _write(self, pdvs: Sequence[PDV], by: float | None) -> None:
+        """Send what the upper layer has to send, `pdvs` last, in one write."""
         data = self._upper_layer.data_to_send()
-        if not data:
+        if not data and not pdvs:
             return
-        timeout = self._timeouts.send
-        with anyio.CancelScope(deadline=_loop_time(after(time.monotonic(), timeout))) as scope:
-            await self._stream.send(data)
+        began, seconds = False, self._timeouts.send
+        if by is not None:
+            left = max(by - time.monotonic(), 0.0)
+            if seconds is None or left < seconds:
+                seconds = round(left, 3)
+        deadline = after(time.monotonic(), seconds)
+        with anyio.CancelScope(deadline=loop_time(deadline)) as scope:
+            try:
+                async with self._sending:
+                    if pdvs:
+                        if self.trouble is not None:
+                            raise self.trouble
+                        self._upper_layer.send_data(pdvs)
+                        data += self._upper_layer.data_to_send()
+                    began = True
+                    await self._stream.send(data)
+            except anyio.get_cancelled_exc_class():
+                if began and not scope.cancel_called:
+                    self._fail(AssociationAborted("we stopped in the middle of a message"))
+                raise
         if scope.cancelled_caught:
             error = PeerTimeout(
-                f"the peer did not take our message within {timeout:g} s",
+                f"the peer did not take our message within {seconds:g} s",
                 "The archive or the network is stuck; -ts allows more time.",
                 phase="send",
-                seconds=timeout or 0.0,
+                seconds=seconds or 0.0,
             )
-            self._fail(error)
+            if began:  # part of it may be out, and no byte may follow it
+                self._fail(error)
             raise error
 
     def _take(self, indications: Iterable[Indication], now: float) -> None:
@@ -239,6 +351,7 @@ class Wire:
                     self._take_data(indication, now)
                 case AssociateConfirmed():
                     self.accepted = indication.ac
+                    self._trace(False, indication.ac)
                 case AssociateRejected():
                     self._fail(_rejected(indication.rj, self._peer))
                 case ReleaseConfirmed():
@@ -271,7 +384,11 @@ class Wire:
         if self.trouble is not None:
             return
         try:
-            self._messages.extend(self._assembler.feed(indication.pdvs))
+            messages = self._assembler.feed(indication.pdvs)
+            self._messages += messages
+            if self.traffic is not None:
+                for context_id, command, identifier in messages:
+                    self._trace(False, command, context_id, identifier)
             error = self._assembler.error
         except PeerError as exc:
             error = exc
@@ -284,6 +401,8 @@ class Wire:
             self.trouble = error
 
     def _lost(self) -> PeerError:
+        if isinstance(self._stream.error, TlsFailed):
+            return self._stream.error
         before = " before it answered the association request" if self.accepted is None else ""
         how = "reset" if self._stream.error is not None else "closed"
         return AssociationLost(
@@ -304,6 +423,9 @@ def _rejected(rj: AssociateRJ, peer: Peer) -> AssociationRejected:
         hint = f"Have the archive allow the calling AE title '{safe(peer.calling)}', or set -aet."
     else:
         hint = "Check both AE titles and the archive's log."
+    if peer.identity is not None and (rj.source, rj.reason) not in ((3, 1), (3, 2)):
+        # There is no reason of its own for it: peers reject with any, some with a transient one.
+        hint += f" It may also be that the archive does not accept the {peer.identity.words}."
     return AssociationRejected(
         f"association rejected: {rj.text} ({rj.result}/{rj.source}/{rj.reason})",
         hint,
@@ -319,7 +441,7 @@ def after(now: float, timeout: float | None) -> float | None:
     return None if timeout is None else now + timeout
 
 
-def _loop_time(deadline: float | None) -> float:
+def loop_time(deadline: float | None) -> float:
     """A deadline on `time.monotonic` as anyio's clock, whose origin is the event loop's."""
     if deadline is None:
         return float("inf")

@@ -23,12 +23,14 @@ def choose(
     verbosity: int = 0,
     *,
     output: str | None = None,
+    strip: bool = False,
 ) -> Renderer:
     """Return the renderer for a format, with messages on `stderr`.
 
     Args:
         format_name: one of FORMATS; None is `table` where results go to a terminal, else `text`.
         verbosity: -1 shows results only, 1 tells more.
+        strip: `text` shows values without their trailing padding.
         output: a file that takes the results instead of `stdout`.
 
     Raises:
@@ -40,7 +42,7 @@ def choose(
     if is_terminal and format_name == "table":
         return _on_screen(stdout, stderr, verbosity)
     to: Output = StreamOutput(stdout) if output is None else open_output(output)
-    renderer = Streamed(_form(format_name), to)
+    renderer = Streamed(_form(format_name, strip), to)
     if output is not None and verbosity >= 0 and stderr.isatty():
         # The results are out of sight, so that there is room to show how it goes.
         from asyncfind.render.live import OnScreen, console_for
@@ -62,12 +64,12 @@ def _on_screen(stdout: BinaryIO, stderr: TextIO, verbosity: int) -> Renderer:
     return OnScreen(table, console, console_for(stderr), verbosity)
 
 
-def _form(format_name: str) -> Form:
+def _form(format_name: str, strip: bool) -> Form:
     """The form called `format_name`; modules are imported where they are needed."""
     if format_name == "text":
         from asyncfind.render.dump import Dump
 
-        return Dump()
+        return Dump(strip=strip)
     if format_name == "ndjson":
         from asyncfind.render.json_lines import JsonLines
 

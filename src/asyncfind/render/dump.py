@@ -58,9 +58,13 @@ class Dump:
     """The form of findscu's responses, without its log prefix.
 
     Where a plan has more than one node, query or repetition, each answer says what it belongs to.
+
+    Args:
+        strip: show values without their trailing padding (`+dc`).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, strip: bool = False) -> None:
+        self._strip = strip
         self._several_nodes = self._several_queries = self._repeats = False
         self._find: Find | None = None
         self._about = ""
@@ -76,7 +80,7 @@ class Dump:
 
     def match(self, match: Match, item: Item) -> str:
         syntax = SYNTAXES[match.transfer_syntax].name
-        dump = dump_item(item)
+        dump = dump_item(_without_padding(item) if self._strip else item)
         return f"{self._head(match)}# Dicom-Data-Set\n# Used TransferSyntax: {syntax}\n{dump}\n"
 
     def undecodable(self, match: Match, error: MalformedIdentifier) -> str:
@@ -107,6 +111,19 @@ class Dump:
         if self._repeats:
             lines.append(f"# Repeat: {find.repeat}\n")
         return "".join(lines)
+
+
+def _without_padding(item: Item) -> Item:
+    """A copy of `item` whose strings have no trailing blanks; lengths stay as they were."""
+    copy = Item(length=item.length)
+    for tag, element in item.elements.items():
+        value = element.value
+        if isinstance(value, list):
+            element = element._replace(value=[_without_padding(inner) for inner in value])
+        elif element.vr in _STRINGS:
+            element = element._replace(value=value.rstrip(b" \0"))
+        copy.elements[tag] = element
+    return copy
 
 
 _shapes: Final[dict[tuple[tuple[int, ...], tuple[str, ...]], _Shape]] = {}

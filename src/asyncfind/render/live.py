@@ -19,6 +19,7 @@ from asyncfind.records import (
     FindDone,
     FindStarted,
     Match,
+    Note,
     PeerFailed,
     Record,
     Summary,
@@ -27,7 +28,7 @@ from asyncfind.render.renderer import Renderer
 from asyncfind.render.table import HEADER, NOTE, ROW, TROUBLE, fit
 from asyncfind.render.tally import is_satisfied
 from asyncfind.render.troubles import Troubles, sentence, summary_line
-from asyncfind.render.words import node_labels
+from asyncfind.render.words import node_labels, opening_lines
 from asyncfind.safe import safe
 
 __all__ = ["OnScreen", "Screen", "console_for", "text_of"]
@@ -246,9 +247,11 @@ class OnScreen:
             self._peers[record.find.peer].running += 1
         elif isinstance(record, Associated):
             self._peers[record.peer].open_now = record.open_now
+            if self._verbosity > 0:
+                self._lines += opening_lines(record)
         elif isinstance(record, PeerFailed):
             self._peers[record.peer].trouble = record.error
-        elif record.warning or self._verbosity > 0:
+        elif isinstance(record, Note) and (record.warning or self._verbosity > 0):
             self._lines.append(f"{safe(record.peer.node)}: {sentence(record.text)}")
 
     def _progress(self) -> Group:

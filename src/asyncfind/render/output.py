@@ -18,7 +18,16 @@ from typing import BinaryIO, Final, Protocol
 from asyncfind.errors import InvalidRequest, OutputFailed
 from asyncfind.safe import safe
 
-__all__ = ["FileOutput", "Output", "StreamOutput", "discard_unpublished", "open_output"]
+__all__ = [
+    "Draft",
+    "FileOutput",
+    "Folder",
+    "Output",
+    "StreamOutput",
+    "discard_unpublished",
+    "open_output",
+    "write_failed",
+]
 
 _HINTS: Final = {
     errno.ENOSPC: "Free some space, or write somewhere else with --output.",
@@ -26,6 +35,8 @@ _HINTS: Final = {
     errno.EFBIG: "Write to a file system that takes larger files with --output.",
 }
 _BUFFER: Final = 256 * 1024
+_NO_LINKS: Final = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK)
+"""What file systems without hard links answer."""
 
 
 class Output(Protocol):
@@ -84,14 +95,144 @@ class StreamOutput:
         if self._close:
             with contextlib.suppress(OSError):  # it tries once more to write what is left
                 self._stream.close()
-        return _failed(exc, self._name)
+        return write_failed(exc, self._name)
+
+
+class Folder:
+    """A folder that files are made in, held by a descriptor: it cannot be exchanged behind our
+    back.
+
+    Args:
+        path: as the system takes it.
+        follow: it may be a symbolic link.
+
+    Raises:
+        OSError: it is no folder that can be opened.
+    """
+
+    def __init__(self, path: str | Path, *, follow: bool = True) -> None:
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+        self._descriptor = os.open(path, flags if follow else flags | os.O_NOFOLLOW)
+
+    def draft(self) -> "Draft":
+        """A new file, without name so far; raises OSError."""
+        return Draft(self._descriptor)
+
+    def has(self, name: str) -> bool:
+        """Whether there is anything of that name, a dangling link too; raises OSError."""
+        try:
+            os.stat(name, dir_fd=self._descriptor, follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def names(self) -> list[str]:
+        """What is in it; raises OSError."""
+        return os.listdir(self._descriptor)  # noqa: PTH208 - pathlib takes no descriptor
+
+    def sync(self) -> None:
+        """Make names durable; raises OSError."""
+        os.fsync(self._descriptor)
+
+    def close(self) -> None:
+        """Let go of it; once is enough."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+class Draft:
+    """A file under a temporary name, on its way to be published or discarded.
+
+    Nobody but its owner may read it (mode 0600). Its methods raise OSError.
+
+    Args:
+        folder: a descriptor that stays open as long as this.
+    """
+
+    def __init__(self, folder: int) -> None:
+        self._folder = folder
+        self._temporary = f".asyncfind-{os.urandom(8).hex()}.part"
+        descriptor = os.open(
+            self._temporary,
+            os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC,
+            0o600,
+            dir_fd=folder,
+        )
+        self._file = os.fdopen(descriptor, "wb", buffering=_BUFFER)
+        self.is_open = True
+        _UNPUBLISHED.add(self)
+
+    def write(self, data: bytes) -> None:
+        """Take `data`; it may wait in memory."""
+        self._file.write(data)
+
+    def flush(self) -> None:
+        """Hand everything to the system."""
+        self._file.flush()
+
+    def publish(self, name: str, *, replace: bool) -> None:
+        """Give what was written its name; the folder is yet to be synced.
+
+        Args:
+            replace: take the place of what has that name, of a symbolic link itself.
+
+        Raises:
+            FileExistsError: something has that name, and was not to be replaced.
+        """
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        if replace:
+            self._rename(name)
+        else:
+            self._link(name)
+        self._forget()
+
+    def discard(self) -> None:
+        """Remove what was written; does nothing after `publish`. Raises nothing."""
+        if not self.is_open:
+            return
+        with contextlib.suppress(OSError):  # closing writes what is left, or tries to
+            self._file.close()
+        with contextlib.suppress(OSError):
+            os.unlink(self._temporary, dir_fd=self._folder)
+        self._forget()
+
+    def _rename(self, name: str) -> None:
+        os.rename(self._temporary, name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
+
+    def _link(self, name: str) -> None:
+        """Take a name that is free: unlike renaming, linking fails where it is not."""
+        folder = self._folder
+        try:
+            os.link(
+                self._temporary, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False
+            )
+        except OSError as exc:
+            if exc.errno not in _NO_LINKS:
+                raise
+            # No hard links here: the name is reserved, then replaced.
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            os.close(os.open(name, flags, 0o600, dir_fd=folder))
+            try:
+                self._rename(name)
+            except OSError:
+                os.unlink(name, dir_fd=folder)
+                raise
+        else:
+            with contextlib.suppress(OSError):  # what counts has its name
+                os.unlink(self._temporary, dir_fd=folder)
+
+    def _forget(self) -> None:
+        self.is_open = False
+        _UNPUBLISHED.discard(self)
 
 
 class FileOutput:
     """A regular file, published by renaming; nobody but its owner may read it (mode 0600).
 
-    The folder is held by a descriptor, so that it cannot be exchanged behind our back, and
-    renaming replaces a symbolic link instead of following it.
+    Renaming replaces a symbolic link instead of following it.
 
     Raises:
         InvalidRequest: no file can be made there.
@@ -100,72 +241,50 @@ class FileOutput:
     def __init__(self, path: Path) -> None:
         self._name = path.name
         self._shown = safe(str(path))
-        self._temporary = f".asyncfind-{os.urandom(8).hex()}.part"
         try:
-            self._folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            self._folder = Folder(path.parent)
         except OSError as exc:
             raise _unusable(exc, self._shown) from exc
         try:
-            descriptor = os.open(
-                self._temporary,
-                os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC,
-                0o600,
-                dir_fd=self._folder,
-            )
+            self._draft = self._folder.draft()
         except OSError as exc:
-            os.close(self._folder)
+            self._folder.close()
             raise _unusable(exc, self._shown) from exc
-        self._file = os.fdopen(descriptor, "wb", buffering=_BUFFER)
-        self._is_open = True
-        _UNPUBLISHED.add(self)
 
     def write(self, data: bytes) -> None:
         try:
-            self._file.write(data)
+            self._draft.write(data)
         except OSError as exc:
             self.discard()
-            raise _failed(exc, self._shown) from exc
+            raise write_failed(exc, self._shown) from exc
 
     def flush(self) -> None:
         """Nothing: nobody reads the file before it is published."""
 
     def publish(self) -> None:
-        if not self._is_open:
+        if not self._draft.is_open:
             return
         try:
-            self._file.flush()
-            os.fsync(self._file.fileno())
-            self._file.close()
-            os.rename(self._temporary, self._name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
-            os.fsync(self._folder)
+            self._draft.publish(self._name, replace=True)
+            self._folder.sync()
         except OSError as exc:
             self.discard()
-            raise _failed(exc, self._shown) from exc
-        self._close()
+            raise write_failed(exc, self._shown) from exc
+        self._folder.close()
 
     def discard(self) -> None:
         """Remove what was written; does nothing after `publish`."""
-        if not self._is_open:
-            return
-        with contextlib.suppress(OSError):  # closing writes what is left, or tries to
-            self._file.close()
-        with contextlib.suppress(OSError):
-            os.unlink(self._temporary, dir_fd=self._folder)
-        self._close()
-
-    def _close(self) -> None:
-        self._is_open = False
-        _UNPUBLISHED.discard(self)
-        os.close(self._folder)
+        self._draft.discard()
+        self._folder.close()
 
 
-_UNPUBLISHED: Final[set[FileOutput]] = set()
+_UNPUBLISHED: Final[set[Draft]] = set()
 
 
 def discard_unpublished() -> None:
     """Remove the temporary files of this process; for an end in the middle of everything."""
-    for output in list(_UNPUBLISHED):
-        output.discard()
+    for draft in list(_UNPUBLISHED):
+        draft.discard()
 
 
 atexit.register(discard_unpublished)
@@ -204,7 +323,12 @@ def _unusable(exc: OSError | ValueError, name: str) -> InvalidRequest:
     return InvalidRequest(f"cannot write {name}: {why}", "Choose another --output.")
 
 
-def _failed(exc: OSError, name: str) -> OutputFailed | BrokenPipeError:
+def write_failed(exc: OSError, name: str) -> OutputFailed | BrokenPipeError:
+    """The error that says what the system refused.
+
+    Args:
+        name: of the output, safe for a terminal.
+    """
     if isinstance(exc, BrokenPipeError):
         return exc
     hint = _HINTS.get(exc.errno or 0, "What had come until then is lost; run it again.")

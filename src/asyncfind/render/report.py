@@ -4,11 +4,12 @@ import contextlib
 from collections.abc import Sequence
 from typing import TextIO
 
-from asyncfind.plan import Plan
-from asyncfind.records import Associated, FindDone, Note, Record, Summary
+from asyncfind.plan import Peer, Plan
+from asyncfind.records import Agreement, Associated, FindDone, Note, Record, Summary
 from asyncfind.render.renderer import Renderer
 from asyncfind.render.tally import is_satisfied
 from asyncfind.render.troubles import Troubles, sentence, summary_line
+from asyncfind.render.words import opening_lines
 from asyncfind.safe import safe
 
 __all__ = ["Reported"]
@@ -28,6 +29,7 @@ class Reported:
         self._stream = stream
         self._verbosity = verbosity
         self._troubles = Troubles()
+        self._agreements: dict[Peer, Agreement] = {}
 
     def begin(self, plan: Plan) -> None:
         """Begin the results."""
@@ -61,6 +63,9 @@ class Reported:
                 count = record.open_now
                 opened = "1 association open" if count == 1 else f"{count} associations open"
                 lines.append(f"{safe(record.peer.node)}: {opened}.")
+                if self._agreements.get(record.peer) != record.agreement:
+                    self._agreements[record.peer] = record.agreement
+                    lines += opening_lines(record)
             elif isinstance(record, FindDone) and is_satisfied(record):
                 find = record.find
                 repeat = f" (repeat {find.repeat})" if find.repeat > 1 else ""

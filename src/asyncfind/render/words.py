@@ -6,9 +6,12 @@ from typing import Final, NamedTuple
 
 from asyncfind.plan import Peer
 from asyncfind.query.columns import Column
+from asyncfind.query.models import model_of
+from asyncfind.records import Agreement, Associated
 from asyncfind.safe import safe
+from asyncfind.ul.identity import IdentityType, UserIdentityRQ
 
-__all__ = ["Look", "look_of", "node_labels", "readable"]
+__all__ = ["Look", "agreed", "look_of", "node_labels", "opening_lines", "readable"]
 
 
 class Look(NamedTuple):
@@ -135,6 +138,48 @@ def node_labels(peers: Sequence[Peer]) -> dict[Peer, str]:
         if len(set(labels.values())) == len(labels):
             return labels
     return {peer: safe(peer.node) for peer in peers}
+
+
+_RESPONSE: Final = 64
+"""Characters shown of a text that a server answers a user name with."""
+
+
+def agreed(agreement: Agreement, identity: UserIdentityRQ | None) -> list[str]:
+    """What a peer made of an association request, a sentence for each thing that was asked for."""
+    sentences = []
+    for sop_class, asked, granted in agreement.extended:
+        title = model_of(sop_class).title
+        if granted:
+            sentences.append(f"{title}: accepts {', '.join(granted.words())}.")
+        if refused := asked - granted:
+            sentences.append(f"{title}: does not accept {', '.join(refused.words())}.")
+    if agreement.window_asked > 1:
+        queries = "1 query" if agreement.window == 1 else f"{agreement.window} queries"
+        sentences.append(
+            f"{queries} at a time over one association ({agreement.window_asked} asked for)."
+        )
+    if identity is not None and identity.response_requested:
+        sentences.append(_identified(agreement.identity_response, identity))
+    return sentences
+
+
+def opening_lines(record: Associated) -> list[str]:
+    """What is to be known of a new association: how it is secured, and what the peer agreed to."""
+    lines = [record.secured] if record.secured else []
+    lines += agreed(record.agreement, record.peer.identity)
+    return [f"{safe(record.peer.node)}: {line}" for line in lines]
+
+
+def _identified(response: bytes | None, identity: UserIdentityRQ) -> str:
+    """What the server said to who we are; a token is as good as a secret: only its length."""
+    if response is None:
+        return f"no answer to the {identity.words}; it may have been ignored."
+    if not response:
+        return f"{identity.words} accepted."
+    if identity.type in (IdentityType.USER_NAME, IdentityType.USER_NAME_AND_PASSCODE):
+        text = safe(response.decode("utf-8", "replace"), _RESPONSE)
+        return f"{identity.words} accepted, with the answer '{text}'."
+    return f"{identity.words} accepted, with an answer of {len(response)} bytes."
 
 
 def _title_of(peer: Peer) -> str:

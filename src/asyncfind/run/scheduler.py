@@ -4,6 +4,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from typing import Final
 
 import anyio
@@ -19,6 +20,7 @@ from asyncfind.errors import (
 )
 from asyncfind.net.association import Association, associate
 from asyncfind.net.responses import Responses
+from asyncfind.net.wire import after
 from asyncfind.plan import Peer, Plan
 from asyncfind.records import (
     Associated,
@@ -30,6 +32,7 @@ from asyncfind.records import (
     Verdict,
 )
 from asyncfind.run.outcome import conclude, unsent
+from asyncfind.run.reliance import reliance_note
 
 __all__ = ["Batch", "run", "stream"]
 
@@ -95,11 +98,28 @@ async def run(plan: Plan, records: MemoryObjectSendStream[Batch]) -> None:
                     )
 
 
+@dataclass(slots=True)
+class _Use:
+    """What has become of one association.
+
+    Args:
+        begun: queries that were begun on it.
+        served: queries that had their final response on it.
+        failed: it ended under a query, which has that as its verdict.
+    """
+
+    association: Association
+    begun: int = 0
+    served: int = 0
+    failed: bool = False
+
+
 class _Visit:
     """All queries of the plan at one peer, over a pool of associations.
 
     The pool grows to `Plan.associations` once the peer has accepted the first one, and shrinks
-    when it grants no more: the queries go on over what it granted.
+    when it grants no more: the queries go on over what it granted. Each association has as many
+    queries open as the peer agreed to.
     """
 
     def __init__(
@@ -111,6 +131,9 @@ class _Visit:
         self._scheduled = time.monotonic()
         self._finds = _finds(plan, peer, index)
         self._again: deque[Find] = deque()
+        self._due: dict[Find, float] = {}
+        """When those that were begun before are to be over."""
+        self._noted: set[str] = set()
         self._untaken = len(plan.queries) * plan.repeat
         self._lanes = 0
         self._open = 0
@@ -210,6 +233,9 @@ class _Visit:
             syntaxes=plan.syntaxes,
             max_pdu_length=plan.max_pdu_length,
             abort=plan.abort,
+            options=plan.options,
+            async_window=plan.async_window,
+            trace=plan.trace,
         )
 
     async def _try_again(self, error: PeerError) -> bool:
@@ -234,57 +260,94 @@ class _Visit:
         self._open += 1
         self._reached = True
         try:
-            await self._emit(Associated(self._peer, self._open))
+            agreement = association.agreement
+            secured = association.secured
+            await self._emit(
+                *association.take_traffic(),
+                Associated(self._peer, self._open, agreement, secured.text),
+                *[Note(self._peer, warning) for warning in secured.warnings],
+            )
             # The first association was opened alone: a peer that cannot be reached is tried once.
-            while self._lanes < min(self._plan.associations, self._untaken):
+            needed = -(-self._untaken // agreement.window)
+            while self._lanes < min(self._plan.associations, needed):
                 self._add_lane(tasks)
-            served = 0
-            # A first query is asked in any case: what is wrong already then becomes its verdict,
-            # and the next association is not opened as if nothing had happened.
-            while (association.is_usable or not served) and self._goes_on:
-                if (find := self._take()) is None:
-                    break
-                await self._ask(association, find, served)
-                served += 1
+            use = _Use(association)
+            if agreement.window == 1:
+                await self._ask_in_turn(use)
+            else:
+                async with anyio.create_task_group() as window:
+                    for _ in range(min(agreement.window, self._untaken)):
+                        window.start_soon(self._ask_in_turn, use)
         finally:
             self._open -= 1
+        if use.failed:
+            self._failures += 1
         if association.trouble is not None and self._goes_on:
             await self._pause()
 
-    async def _ask(self, association: Association, find: Find, served: int) -> None:
-        plan = self._plan
+    async def _ask_in_turn(self, use: _Use) -> None:
+        """Ask one query after the other; others may do the same on the same association."""
+        # A first query is asked in any case: what is wrong already then becomes its verdict, and
+        # the next association is not opened as if nothing had happened.
+        while (use.association.is_usable or not use.begun) and self._goes_on:
+            if (find := self._take()) is None:
+                break
+            use.begun += 1
+            await self._ask(use, find)
+
+    async def _ask(self, use: _Use, find: Find) -> None:
+        plan, association = self._plan, use.association
         responses = association.find(
             find.query,
             find=find,
             cancel_after=plan.cancel_after,
             deflate_level=plan.deflate_level,
+            by=self._due.pop(find, after(time.monotonic(), plan.timeouts.query)),
         )
         try:
-            error = await self._stream(responses)
+            error = await self._stream(association, responses)
         except anyio.get_cancelled_exc_class():
             with anyio.CancelScope(shield=True):
-                await self._emit(conclude(responses, None, self._scheduled, interrupted=True))
+                done = conclude(responses, None, self._scheduled, interrupted=True)
+                await self._emit(*association.take_traffic(), done)
             raise
         if error is not None:
             self._last_error = error
+        if responses.status is not None:
+            use.served += 1
         if association.trouble is None:
             self._failures = 0
-        elif served and responses.number == 0 and isinstance(error, _USED_UP):
-            # Some peers close after one C-FIND: it is the association that was used up.
+        elif self._is_to_be_asked_again(use, responses, error):
+            if responses.due is not None:
+                self._due[find] = responses.due
             self._put_back(find)
             return
         elif error is not None:
-            self._failures += 1
+            use.failed = True
         notes = [Note(self._peer, f"{find.query.label}: {note}") for note in responses.notes]
-        await self._emit(*notes, conclude(responses, error, self._scheduled))
+        if note := reliance_note(find.query, association.agreement):
+            if note not in self._noted:
+                notes.append(Note(self._peer, note))
+            self._noted.add(note)
+        done = conclude(responses, error, self._scheduled)
+        await self._emit(*association.take_traffic(), *notes, done)
 
-    async def _stream(self, responses: Responses) -> PeerError | None:
+    @staticmethod
+    def _is_to_be_asked_again(use: _Use, responses: Responses, error: PeerError | None) -> bool:
+        """It is the association that ended, not this query that failed."""
+        if responses.number or not isinstance(error, _USED_UP):
+            return False
+        # Some peers close after one C-FIND: the association was used up. And where we aborted it,
+        # another query on it was the reason.
+        return use.served > 0 or use.association.is_aborted_by_us
+
+    async def _stream(self, association: Association, responses: Responses) -> PeerError | None:
         """Pass a query's matches on as they come; returns what ended it early."""
         try:
             async with responses:
                 await self._emit(FindStarted(responses.find))
                 while batch := await responses.batch():
-                    await self._emit(*batch)
+                    await self._emit(*association.take_traffic(), *batch)
                     if self._reader_gone:
                         break
         except PeerError as exc:

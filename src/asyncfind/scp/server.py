@@ -1,7 +1,9 @@
 """The embedded archive as a server: an SCP on our own upper layer, good by default."""
 
+import ssl
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import Final
 
 import anyio
@@ -32,6 +34,7 @@ class Server:
         pace: how slow it is.
         max_associations: more at a time are rejected; None takes all.
         scripts: how each association misbehaves.
+        tls: speak TLS (PS3.15 Annex B); None is plain TCP.
 
     Attributes:
         counters: what has happened.
@@ -45,6 +48,7 @@ class Server:
         pace: Pace | None = None,
         max_associations: int | None = None,
         scripts: Scripts | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.counters = Counters()
         self._source = source
@@ -52,6 +56,7 @@ class Server:
         self._pace = pace or Pace()
         self._max_associations = max_associations
         self._scripts = scripts or always(GOOD)
+        self._tls = tls
         self._stopping = anyio.Event()
 
     async def serve(
@@ -74,7 +79,8 @@ class Server:
         """
         try:
             async with anyio.create_task_group() as tasks:
-                task_status.started(await tasks.start(transport.serve, self._handle, host, port))
+                listen = partial(transport.serve, self._handle, host, port, tls=self._tls)
+                task_status.started(await tasks.start(listen))
                 await self._stopping.wait()
                 with anyio.move_on_after(grace):
                     await self.counters.until(lambda counters: counters.running == 0)
@@ -133,6 +139,7 @@ class ArchiveConfig:
         max_associations: more at a time are rejected; None takes all.
         check_called: reject those who call another AE title.
         scripts: how each association misbehaves; None behaves well.
+        tls: speak TLS (PS3.15 Annex B); None is plain TCP.
     """
 
     aet: str = "ARCHIVE"
@@ -147,6 +154,7 @@ class ArchiveConfig:
     max_associations: int | None = None
     check_called: bool = False
     scripts: Scripts | None = None
+    tls: ssl.SSLContext | None = None
 
 
 def archive(config: ArchiveConfig, store: Store) -> Server:
@@ -157,6 +165,7 @@ def archive(config: ArchiveConfig, store: Store) -> Server:
         pace=Pace(config.delay, config.response_delay),
         max_associations=config.max_associations,
         scripts=config.scripts,
+        tls=config.tls,
     )
 
 

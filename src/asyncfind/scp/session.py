@@ -29,6 +29,7 @@ from asyncfind.scp import script as steps
 from asyncfind.scp.answers import Source
 from asyncfind.scp.batch import Batch
 from asyncfind.scp.counters import Counters
+from asyncfind.scp.interleaved import Interleaved, refusal
 from asyncfind.scp.line import Line
 from asyncfind.scp.negotiation import Agreement, Policy, agree
 from asyncfind.scp.script import Moment, Script
@@ -50,8 +51,6 @@ _BATCH: Final = 32 * 1024
 """Bytes of identifiers that one write carries."""
 _MAX_WAITING: Final = 64
 """Requests sent before their predecessor is answered, although no such window was negotiated."""
-_MAX_COMMENT: Final = 64
-"""Bytes of Error Comment (0000,0902), an LO."""
 _GOODBYE: Final = 0.5
 """Seconds that the peer has to close after our A-ABORT, when the server ends."""
 
@@ -83,7 +82,8 @@ class Session:
         stream: a new connection; `run` closes it.
         source: answers the queries.
         gate: says no to an association request, or nothing.
-        script: how to misbehave.
+        script: how to misbehave; QUERY, RESPONSE, FINAL and ANSWERED come only where no window of
+            more than one operation was agreed.
     """
 
     def __init__(
@@ -107,6 +107,7 @@ class Session:
         self._script = script
         self._assembler = Assembler()
         self._agreement: Agreement | None = None
+        self._interleaved: Interleaved | None = None
         self._waiting: deque[Message] = deque()
         self._query = 0
         self._message_id: int | None = None
@@ -121,10 +122,15 @@ class Session:
             while not self._upper_layer.should_close:
                 await self._pump()
                 while self._waiting and self._upper_layer.is_open:
-                    await self._serve(self._waiting.popleft())
+                    if self._interleaved is not None:
+                        await self._serve_together(self._interleaved)
+                    else:
+                        await self._serve(self._waiting.popleft())
         except _Over:
             over = True
         finally:
+            if self._interleaved is not None:
+                self._interleaved.end()
             if self._agreement is not None:
                 self._counters.associations -= 1
                 self._counters.changed()
@@ -193,6 +199,8 @@ class Session:
             agreement = agree(rq, self._source.models, self._policy)
             self._upper_layer.accept(agreement.ac)
             self._agreement = agreement
+            if agreement.window > 1:
+                self._interleaved = Interleaved(self._source, agreement, self._counters)
             self._counters.accepted += 1
             self._counters.associations += 1
             self._counters.peak = max(self._counters.peak, self._counters.associations)
@@ -224,6 +232,9 @@ class Session:
         if message_id == self._message_id:
             if not isinstance(await self._act(Moment.CANCEL), steps.Ignore):
                 self._cancelled = True
+        elif self._interleaved is not None and message_id in self._interleaved:
+            if not isinstance(await self._act(Moment.CANCEL), steps.Ignore):
+                self._interleaved.cancel(message_id)
         elif message_id in {message.command.message_id for message in self._waiting}:
             self._cancelled_early.add(message_id)
 
@@ -243,6 +254,25 @@ class Session:
         except PeerError:  # a maximum length that no fragment fits
             self._upper_layer.abort(anyio.current_time())
             await self._line.flush()
+
+    async def _serve_together(self, interleaved: Interleaved) -> None:
+        """Answer what waits, as many queries at a time as were agreed, until nothing is left."""
+        assert self._agreement is not None
+        while (self._waiting or interleaved.count) and self._upper_layer.is_open:
+            while self._waiting and interleaved.count < self._agreement.window:
+                message = self._waiting.popleft()
+                if not isinstance(message.command, FindRQ):
+                    await self._serve(message)
+                    continue
+                identifier = message.identifier or b""
+                pdvs = interleaved.begin(message.context_id, message.command, identifier)
+                if message.command.message_id in self._cancelled_early:
+                    self._cancelled_early.discard(message.command.message_id)
+                    interleaved.cancel(message.command.message_id)
+                await self._line.send(pdvs)
+            await self._line.send(interleaved.step())
+            await self._pause(self._pace.response)
+            await self._listen()
 
     async def _find(self, context_id: int, rq: FindRQ, identifier: bytes) -> None:
         self._query += 1
@@ -278,13 +308,7 @@ class Session:
                     relational=sop_class in self._agreement.relational,
                 )
             except QueryRefused as exc:
-                return FindRSP(
-                    rq.message_id,
-                    exc.status,
-                    rq.sop_class,
-                    offending=exc.offending,
-                    comment=exc.text.encode("ascii", "replace")[:_MAX_COMMENT],
-                )
+                return refusal(rq, exc)
             action = await self._send_matches(context_id, rq, matches)
         if action is None and self._goes_on:
             action = await self._act(Moment.FINAL)

@@ -18,6 +18,7 @@ from asyncfind.ul.codec import (
     split_items,
     take_counted,
 )
+from asyncfind.ul.identity import UserIdentityRQ
 
 __all__ = [
     "ACCEPTANCE",
@@ -262,43 +263,6 @@ class SOPClassCommonExtendedNegotiation:
             sop_class=decode_text(sop_class),
             service_class=decode_text(service_class),
             related=tuple(related),
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UserIdentityRQ:
-    """User identity sub-item of A-ASSOCIATE-RQ (PS3.7 Annex D.3.3.7.1).
-
-    Args:
-        type: 1 user name, 2 user name and passcode, 3 Kerberos, 4 SAML, 5 JSON Web Token.
-        response_requested: the acceptor is to answer with its own sub-item.
-        primary: user name or token; a secret, so not part of the representation.
-        secondary: passcode, only of type 2; a secret as well.
-    """
-
-    TYPE: ClassVar[int] = 0x58
-
-    type: int
-    response_requested: bool = False
-    primary: bytes = field(default=b"", repr=False)
-    secondary: bytes = field(default=b"", repr=False)
-
-    def encode(self) -> bytes:
-        """The sub-item as bytes."""
-        fields = encode_counted(self.primary) + encode_counted(self.secondary)
-        return encode_item(self.TYPE, bytes((self.type, self.response_requested)) + fields)
-
-    @classmethod
-    def decode(cls, value: bytes) -> Self:
-        """Read the sub-item's value; raises MalformedPDU where lengths do not fit."""
-        what = "user identity"
-        if len(value) < 2:
-            raise malformed(f"{what}: {len(value)} bytes are too few")
-        primary, end = take_counted(value, 2, what)
-        secondary, end = take_counted(value, end, what)
-        exactly(value[end:], 0, f"{what}, after its fields")
-        return cls(
-            type=value[0], response_requested=value[1] == 1, primary=primary, secondary=secondary
         )
 
 
