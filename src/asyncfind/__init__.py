@@ -4,28 +4,50 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from asyncfind.errors import AsyncfindError, FindFailed, InvalidRequest, PeerError
+    from asyncfind.errors import (
+        AsyncfindError,
+        FindFailed,
+        InvalidRequest,
+        PeerError,
+        TlsFailed,
+        TlsSetupFailed,
+    )
     from asyncfind.net.association import Association, associate
     from asyncfind.net.responses import Responses
     from asyncfind.plan import Limits, Peer, Plan, Query, Timeouts, make_query
-    from asyncfind.records import FindDone, Match, Record, Verdict
+    from asyncfind.records import Agreement, FindDone, Match, Record, Secured, Traffic, Verdict
     from asyncfind.run.scheduler import stream
+    from asyncfind.security import CrlCheck, FileFormat, Profile, Tls
+    from asyncfind.ul.find_options import FindOptions
+    from asyncfind.ul.identity import IdentityType, UserIdentityRQ
 
 __all__ = [
+    "Agreement",
     "Association",
     "AsyncfindError",
+    "CrlCheck",
+    "FileFormat",
     "FindDone",
     "FindFailed",
+    "FindOptions",
+    "IdentityType",
     "InvalidRequest",
     "Limits",
     "Match",
     "Peer",
     "PeerError",
     "Plan",
+    "Profile",
     "Query",
     "Record",
     "Responses",
+    "Secured",
     "Timeouts",
+    "Tls",
+    "TlsFailed",
+    "TlsSetupFailed",
+    "Traffic",
+    "UserIdentityRQ",
     "Verdict",
     "associate",
     "make_query",
@@ -33,12 +55,20 @@ __all__ = [
 ]
 
 _HOMES = {
-    "asyncfind.errors": ("AsyncfindError", "FindFailed", "InvalidRequest", "PeerError"),
+    "asyncfind.errors": (
+        *("AsyncfindError", "FindFailed", "InvalidRequest", "PeerError"),
+        *("TlsFailed", "TlsSetupFailed"),
+    ),
     "asyncfind.net.association": ("Association", "associate"),
     "asyncfind.net.responses": ("Responses",),
     "asyncfind.plan": ("Limits", "Peer", "Plan", "Query", "Timeouts", "make_query"),
-    "asyncfind.records": ("FindDone", "Match", "Record", "Verdict"),
+    "asyncfind.records": (
+        *("Agreement", "FindDone", "Match", "Record", "Secured", "Traffic", "Verdict"),
+    ),
     "asyncfind.run.scheduler": ("stream",),
+    "asyncfind.security": ("CrlCheck", "FileFormat", "Profile", "Tls"),
+    "asyncfind.ul.find_options": ("FindOptions",),
+    "asyncfind.ul.identity": ("IdentityType", "UserIdentityRQ"),
 }
 
 

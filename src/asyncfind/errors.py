@@ -214,7 +214,8 @@ class PeerTimeout(PeerError):
     """The peer did not answer before a deadline.
 
     Args:
-        phase: the clock that ran out: `associate`, `send`, `response`, `message` or `release`.
+        phase: the clock that ran out: `associate`, `send`, `first-response`, `response`,
+            `message`, `cancel` or `query`.
         seconds: its length.
     """
 

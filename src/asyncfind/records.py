@@ -20,6 +20,7 @@ from asyncfind.ul.pdu import AssociateAC, AssociateRQ
 __all__ = [
     "Agreement",
     "Associated",
+    "AttemptFailed",
     "Echoed",
     "ExitCode",
     "Extended",
@@ -238,6 +239,22 @@ class Secured(NamedTuple):
     warnings: tuple[str, ...] = ()
 
 
+class AttemptFailed(NamedTuple):
+    """An attempt at a query failed in a way that may pass; the query is asked again.
+
+    Args:
+        attempt: which one it was, from 1.
+        matches: that it brought, which are void.
+        pause: seconds until it is asked again, at the least.
+    """
+
+    find: Find
+    attempt: int
+    matches: int
+    error: str
+    pause: float
+
+
 class Traffic(NamedTuple):
     """A PDU or message that was sent or received, in runs that trace them.
 
@@ -297,7 +314,7 @@ class Echoed:
     implementation: str = ""
 
 
-Record = FindStarted | Match | FindDone | Associated | PeerFailed | Note | Traffic
+Record = FindStarted | Match | FindDone | Associated | PeerFailed | Note | Traffic | AttemptFailed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,6 @@ from typing import Any
 import click
 
 from asyncfind.cli.grammar import canonical, expand
-from asyncfind.cli.help import command_page, render, screen_width
 from asyncfind.cli.options import Option, names_of
 
 __all__ = ["TableCommand"]
@@ -52,6 +51,9 @@ class TableCommand(click.Command):
         return super().parse_args(ctx, args)
 
     def get_help(self, ctx: click.Context) -> str:
+        # Queries start without it.
+        from asyncfind.cli.help import command_page, render, screen_width
+
         return render(
             command_page(
                 self.name or "",

@@ -20,12 +20,15 @@ of it only what replaces the piece that bash itself took for the word.
 
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from importlib import resources
 from typing import Final, Literal, NamedTuple
 
+import click
+
+from asyncfind.cli.command import TableCommand
 from asyncfind.cli.grammar import is_option
-from asyncfind.cli.options import ECHO, FIND, Option
+from asyncfind.cli.options import FIND, Option
 from asyncfind.query.models import MODELS, Model, model_of
 
 __all__ = ["Candidate", "Completion", "answer", "complete", "split_line"]
@@ -124,7 +127,7 @@ def split_line(line: str) -> list[str]:
 
 def complete(words: Sequence[str]) -> Completion:
     """What may stand in place of the last of `words`, those behind the name `asyncfind`."""
-    from asyncfind.cli.app import COMMANDS
+    from asyncfind.cli.app import COMMANDS, app
 
     first = words[0]
     if len(words) == 1 and not is_option(first) and first not in ("-", "+"):
@@ -132,9 +135,16 @@ def complete(words: Sequence[str]) -> Completion:
             return Completion("files", prefix="@")
         names = [Candidate(name, text) for name, (_, _, text) in COMMANDS.items()]
         return _starting(first, names)
-    if first in COMMANDS:
-        return _COMPLETERS[first](words[1:])
-    return _find(words)
+    if first not in COMMANDS:
+        return _by_table(FIND, words)
+    if first == "findscu":
+        from asyncfind.cli.emulated import EMULATED
+
+        return _by_table(EMULATED, words[1:], is_native=False)
+    if first == "completion" and len(words) == 2 and not words[1].startswith("-"):
+        return _starting(words[1], map(Candidate, _SHELLS))
+    command = app.get_command(click.Context(app), first)
+    return _NOTHING if command is None else _by_command(command, words[1:])
 
 
 def _starting(word: str, candidates: Iterable[Candidate], prefix: str = "") -> Completion:
@@ -146,71 +156,44 @@ def _starting(word: str, candidates: Iterable[Candidate], prefix: str = "") -> C
 # --- Commands. ---
 
 
-def _find(words: Sequence[str]) -> Completion:
-    return _by_table(FIND, words)
-
-
-def _echo(words: Sequence[str]) -> Completion:
-    return _by_table(ECHO, words, has_files=False)
-
-
-def _findscu(words: Sequence[str]) -> Completion:
-    from asyncfind.cli.emulated import EMULATED
-
-    return _by_table(EMULATED, words, is_native=False)
-
-
-def _archive(words: Sequence[str]) -> Completion:
-    from asyncfind.cli.archive import archive
-
+def _by_command(command: click.Command, words: Sequence[str]) -> Completion:
+    """Completion for a command, by what it tells click."""
+    if isinstance(command, TableCommand):
+        return _by_table(command.table, words, has_files=command.name == "find")
+    if isinstance(command, click.Group) and (len(words) > 1 or not words[0].startswith("-")):
+        if len(words) > 1:
+            below = command.commands.get(words[0])
+            return _NOTHING if below is None else _by_command(below, words[1:])
+        names = [
+            Candidate(name, one.get_short_help_str(80)) for name, one in command.commands.items()
+        ]
+        return _starting(words[0], names)
+    word = words[-1]
     options = {
-        name: (" ".join((param.help or "").split()), not param.is_flag)
-        for param in archive.params
-        if hasattr(param, "help") and hasattr(param, "is_flag")
+        name: param
+        for param in command.params
+        if isinstance(param, click.Option)
         for name in param.opts
     }
-    return _by_names(options, words)
-
-
-def _demo(words: Sequence[str]) -> Completion:
-    return _by_names({}, words)
-
-
-def _completion(words: Sequence[str]) -> Completion:
-    shells = [Candidate(shell) for shell in _SHELLS]
-    return _by_names({}, words, _starting(words[-1], shells) if len(words) == 1 else _NOTHING)
-
-
-def _man(words: Sequence[str]) -> Completion:
-    if words[-1].startswith("--output="):
-        return Completion("files", prefix="--output=")
-    if len(words) > 1 and words[-2] == "--output":
-        return Completion("files")
-    return _by_names({"--output": ("write it to this file", True)}, words)
-
-
-_COMPLETERS: Final[Mapping[str, Callable[[Sequence[str]], Completion]]] = {
-    "find": _find,
-    "echo": _echo,
-    "archive": _archive,
-    "demo": _demo,
-    "findscu": _findscu,
-    "completion": _completion,
-    "man": _man,
-}
-
-
-def _by_names(
-    options: Mapping[str, tuple[str, bool]], words: Sequence[str], otherwise: Completion = _NOTHING
-) -> Completion:
-    """Options of a command without a table: what each is for, and whether a value follows it."""
-    if len(words) > 1 and options.get(words[-2], ("", False))[1]:
+    before = options.get(words[-2]) if len(words) > 1 else None
+    if before is not None and not before.is_flag:
+        return _click_value(before, word)
+    name, equals, _ = word.partition("=")
+    if equals and name in options:
+        return _click_value(options[name], word, f"{name}=")
+    if not word.startswith("-"):
         return _NOTHING
-    if not words[-1].startswith("-"):
-        return otherwise
-    names = [Candidate(name, about) for name, (about, _) in options.items()]
+    names = [Candidate(name, " ".join((one.help or "").split())) for name, one in options.items()]
     helps = [Candidate(name, "show the help and exit") for name in ("-h", "--help")]
-    return _starting(words[-1], [*names, *helps])
+    return _starting(word, [*names, *helps])
+
+
+def _click_value(option: click.Option, word: str, prefix: str = "") -> Completion:
+    if option.metavar == "FILE":
+        return Completion("files", prefix=prefix)
+    if option.metavar == "DIRECTORY":
+        return Completion("directories", prefix=prefix)
+    return _starting(word, map(Candidate, getattr(option.type, "choices", ())), prefix)
 
 
 # --- Tables of options. ---

@@ -4,6 +4,9 @@ from typing import Final
 
 import click
 
+from asyncfind.errors import InvalidRequest
+from asyncfind.safe import safe
+
 __all__ = ["SCRIPTS", "completion"]
 
 _BASH: Final = r"""# Completion of asyncfind for bash. In ~/.bashrc:
@@ -38,9 +41,11 @@ complete -F _asyncfind asyncfind
 """
 
 _ZSH: Final = r"""#compdef asyncfind
-# Completion of asyncfind for zsh. As a file named _asyncfind in a directory of $fpath, or in
-# ~/.zshrc behind compinit: eval "$(asyncfind completion zsh)"
+# Completion of asyncfind for zsh. In ~/.zshrc, behind compinit:
+# eval "$(asyncfind completion zsh)"
+# Or as a file named _asyncfind in a directory of $fpath.
 _asyncfind() {
+    emulate -L zsh
     local kind prefix line tab=$'\t' program=${(Q)words[1]}
     local -a answer before candidates shown
     (( CURRENT > 2 )) && before=("${(@Q)words[2,CURRENT-1]}")
@@ -78,8 +83,8 @@ else
 fi
 """
 
-_FISH: Final = r"""# Completion of asyncfind for fish, as ~/.config/fish/completions/asyncfind.fish; or in
-# ~/.config/fish/config.fish: asyncfind completion fish | source
+_FISH: Final = r"""# Completion of asyncfind for fish. In ~/.config/fish/config.fish:
+# asyncfind completion fish | source
 # fish itself sets a blank behind a word, unless that ends in = or . or the like.
 function __asyncfind_complete
     set -l before (commandline --current-process --tokenize --cut-at-cursor)
@@ -112,9 +117,9 @@ SCRIPTS: Final = {"bash": _BASH, "zsh": _ZSH, "fish": _FISH}
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.argument("shell", type=click.Choice(list(SCRIPTS)))
-def completion(shell: str) -> int:
-    """Print a script that completes command lines of asyncfind in SHELL.
+@click.argument("shell", required=False, metavar="bash|zsh|fish")
+def completion(shell: str | None) -> int:
+    """Print a script that completes command lines of asyncfind in a shell.
 
     It completes options, their values, names of files, and DICOM keywords behind -k.
 
@@ -123,5 +128,10 @@ def completion(shell: str) -> int:
     zsh:   eval "$(asyncfind completion zsh)"                 in ~/.zshrc, behind compinit
     fish:  asyncfind completion fish | source                 in ~/.config/fish/config.fish
     """
+    if shell not in SCRIPTS:
+        what = (
+            "no shell named" if shell is None else f"there is no completion for '{safe(shell, 64)}'"
+        )
+        raise InvalidRequest(what, f"Name one of {', '.join(SCRIPTS)}.")
     click.echo(SCRIPTS[shell], nl=False)
     return 0

@@ -13,6 +13,8 @@ from asyncfind.cli.options import ECHO, add_options
 from asyncfind.errors import InvalidRequest, Kind
 from asyncfind.plan import Plan
 from asyncfind.records import Echoed, ExitCode
+from asyncfind.render.troubles import sentence
+from asyncfind.safe import safe
 
 __all__ = ["echo"]
 
@@ -37,6 +39,7 @@ def echo(parameters: tuple[str, ...], **given: Any) -> int:
     from asyncfind.cli.execute import run_async
     from asyncfind.cli.nodes import check_title
     from asyncfind.cli.plan import make_peers, make_timeouts, reach
+    from asyncfind.cli.secure import notes_on, write_seed
 
     titles = (check_title(given["called"], "called"), check_title(given["calling"], "calling"))
     peers = make_peers((*_addresses(parameters), *given["nodes"]), *titles)
@@ -49,7 +52,15 @@ def echo(parameters: tuple[str, ...], **given: Any) -> int:
         timeouts=make_timeouts(given),
         max_pdu_length=given["max_pdu"] & ~1,
     )
-    return run_async(_main, plan, given["format"] or "table")
+    is_quiet = given["verbosity"] < 0
+    warnings, remarks = notes_on(given, plan.peers[0].tls)
+    if not is_quiet:
+        _complain(*warnings, *(remarks if given["verbosity"] else ()))
+    code = run_async(_main, plan, given["format"] or "table", is_quiet)
+    if trouble := write_seed(given):
+        _complain(trouble)
+        code = code or ExitCode.INCOMPLETE
+    return code
 
 
 def _addresses(parameters: Sequence[str]) -> Sequence[str]:
@@ -59,7 +70,7 @@ def _addresses(parameters: Sequence[str]) -> Sequence[str]:
     return parameters
 
 
-async def _main(plan: Plan, format_name: str) -> ExitCode:
+async def _main(plan: Plan, format_name: str, is_quiet: bool) -> ExitCode:
     from asyncfind.cli.execute import watch_signals
     from asyncfind.run.echo import echo_all
 
@@ -90,6 +101,8 @@ async def _main(plan: Plan, format_name: str) -> ExitCode:
                 print_line(_as_json(result))
     if format_name == "table":
         _print_table(plan, results)
+        if not is_quiet:
+            _complain(*_troubles(plan, results))
     if interrupted:
         return ExitCode.INTERRUPTED
     if all(result.status == 0 for result in results):
@@ -137,19 +150,25 @@ def _print_table(plan: Plan, results: Sequence[Echoed]) -> None:
     for name in ("connect", "associate", "echo"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("implementation", overflow="fold")
-    troubles = []
     for peer in plan.peers:
         result = by_peer[peer]
         answer = Text("ok", "green") if result.status == 0 else Text("failed", "bold red")
         times = (result.connect, result.associate, result.echo)
         table.add_row(
-            Text(peer.node), answer, *map(_milliseconds, times), Text(result.implementation)
+            Text(safe(peer.node)), answer, *map(_milliseconds, times), Text(result.implementation)
         )
-        if result.status != 0:
-            troubles.append(f"asyncfind: {peer.node}: {result.error}. {result.hint}".rstrip())
     Console().print(table)
-    for trouble in troubles:
-        click.echo(trouble, err=True)
+
+
+def _troubles(plan: Plan, results: Sequence[Echoed]) -> list[str]:
+    by_peer = {result.peer: result for result in results}
+    failed = [by_peer[peer] for peer in plan.peers if by_peer[peer].status != 0]
+    return [f"{safe(one.peer.node)}: {sentence(one.error, one.hint)}" for one in failed]
+
+
+def _complain(*lines: str) -> None:
+    for line in lines:
+        click.echo(f"asyncfind: {line}", err=True)
 
 
 def _milliseconds(seconds: float | None) -> str:

@@ -334,7 +334,7 @@ def _settings(line: _Line, logs: Logs, port: int) -> Settings:
         socket_timeout=60 if socket is None else _int32(socket),
         acse_timeout=30 if acse is None else _int32(acse),
         dimse_timeout=_int32(dimse or 0),
-        max_pdu=(16384 if max_pdu is None else max_pdu) & ~1,
+        max_pdu=16384 if max_pdu is None else max_pdu,
         repeat=1 if repeat is None else repeat,
         abort=line.has("--abort"),
         cancel_after=_int32(cancel or 0),

@@ -1,7 +1,8 @@
 """`asyncfind find`, the default command."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -15,21 +16,37 @@ from asyncfind.safe import safe
 
 __all__ = ["find"]
 
-_SECRETS = frozenset(("--use-passwd",))
-"""Options whose values are not shown again."""
+_SECRETS = frozenset(("--use-passwd", "--passcode", "--kerberos", "--saml", "--jwt"))
+"""Options whose values are not shown again: some are secrets, others may be by mistake."""
 
 
 class _FindCommand(TableCommand):
     """`find` has options that end the program before its line is checked, as findscu does."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        # Once: a command file may be a pipe.
         line = canonical(expand(args), names_of(FIND))
-        options = line[: line.index("--")]
-        if "--help" not in options:
-            _list(ctx, options)
+        options = _options(line)
+        if "--help" in options or line == ["--"]:
+            click.echo(self.get_help(ctx))
+            ctx.exit()
+        _list(ctx, options)
         if "--arguments" in options:
             _show_arguments(line)
-        return super().parse_args(ctx, args)
+        return click.Command.parse_args(self, ctx, line)
+
+
+def _options(line: Sequence[str]) -> list[str]:
+    """The options of a canonical line without their values, which may look like options."""
+    values = names_of(FIND).values
+    options, rest = [], iter(line)
+    for argument in rest:
+        if argument == "--":
+            break
+        options.append(argument)
+        for _ in range(values.get(argument, 0)):
+            next(rest, None)
+    return options
 
 
 def _list(ctx: click.Context, options: list[str]) -> None:
@@ -51,8 +68,10 @@ def _list(ctx: click.Context, options: list[str]) -> None:
     ctx.exit()
 
 
-def _show_arguments(line: list[str]) -> None:
-    shown = [argument for argument in line if argument != "--"]
+def _show_arguments(line: Sequence[str]) -> None:
+    """Print the line as it was understood, long names first (--arguments)."""
+    separator = line.index("--")
+    shown = [*line[:separator], *line[separator + 1 :]]
     for index, argument in enumerate(shown[:-1]):
         if argument in _SECRETS:
             shown[index + 1] = "***"
@@ -89,7 +108,9 @@ def find(parameters: tuple[str, ...], **given: Any) -> int:
     from asyncfind.cli.execute import execute
     from asyncfind.cli.plan import make_plan
     from asyncfind.cli.secure import write_seed
-    from asyncfind.cli.show import make_renderer, say_notes
+    from asyncfind.cli.show import open_display, say_notes
+    from asyncfind.logs.levels import Level
+    from asyncfind.records import ExitCode
 
     if dictionaries := os.environ.get("DCMDICTPATH"):
         from asyncfind.query.dictionary import use_dictionary
@@ -97,10 +118,12 @@ def find(parameters: tuple[str, ...], **given: Any) -> int:
         use_dictionary(dictionaries)
     _check_output(given)
     plan = make_plan(given, parameters)
-    with make_renderer(given) as renderer:
-        say_notes(given, plan)
-        code = execute(plan, renderer)
-    write_seed(given)
+    with open_display(given) as display:
+        say_notes(given, plan, display)
+        code = execute(replace(plan, trace=display.verbosity > 1), display.renderer)
+        if trouble := write_seed(given):
+            display.messages.say(Level.ERROR, [trouble])
+            code = code or ExitCode.INCOMPLETE
     return code
 
 

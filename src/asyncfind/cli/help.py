@@ -19,6 +19,7 @@ __all__ = [
     "Line",
     "Span",
     "command_page",
+    "cut_command",
     "exit_codes",
     "program_page",
     "prose",
@@ -272,12 +273,12 @@ def _examples(name: str, width: int) -> Iterator[Line]:
     yield _heading("examples")
     for example in examples:
         yield (Span(f"  # {example.what}", "note"),)
-        for line in _cut(example.line, min(width, _MAX_PROSE)):
+        for line in cut_command(example.line, min(width, _MAX_PROSE)):
             yield (Span(line),)
         yield ()
 
 
-def _cut(line: str, width: int) -> Iterator[str]:
+def cut_command(line: str, width: int) -> Iterator[str]:
     r"""Cut a command line where a shell may; each line but the last ends in `\`."""
     current, indent = "", 2
     units = _units(line)

@@ -323,7 +323,7 @@ FIND: Final[tuple[Option, ...]] = (
            until="3.6.3"),
     Option(long="--seed", short="+rs", target="seed_file", group=_PROFILES, metavar="FILE",
            choices=("files",),
-           help="seed the random generator from FILE; the system seeds it well without",
+           help="has no effect: random numbers are the system's; names the file of +ws",
            since="3.5.4"),
     Option(long="--write-seed", short="+ws", target="write_seed", group=_PROFILES, flag=True,
            default=False, help="write new random bytes to the file of +rs at the end",

@@ -9,7 +9,6 @@ from typing import Any, Final
 from asyncfind.cli.identity import make_identity, parse_addresses
 from asyncfind.cli.nodes import check_title, parse_node, parse_port
 from asyncfind.cli.secure import make_tls
-from asyncfind.cli.verbosity import verbosity_of
 from asyncfind.errors import InvalidRequest
 from asyncfind.plan import DEFAULT_SYNTAXES, Limits, Peer, Plan, Query, Timeouts, make_query
 from asyncfind.query.compat import without_new_vrs
@@ -76,7 +75,6 @@ def make_plan(given: Given, parameters: Sequence[str]) -> Plan:
             multiframe=given["multiframe"],
         ),
         async_window=given["async_window"],
-        trace=verbosity_of(given) > 1,
     )
 
 

@@ -1,20 +1,31 @@
 """The TLS options as settings of a peer, checked before anything is sent."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+import click
+from click.core import ParameterSource
+
+from asyncfind.cli.options import FIND
 from asyncfind.errors import InvalidRequest
 from asyncfind.safe import safe
 from asyncfind.security import CrlCheck, FileFormat, Profile, Tls
 
 __all__ = ["cipher_list", "make_tls", "notes_on", "profile_list"]
 
-_HELP = "Add +tla, or +tls KEY-FILE CERTIFICATE-FILE."
+_HELP: Final = "Add +tla, or +tls KEY-FILE CERTIFICATE-FILE."
+_PASSWORD_OPTIONS: Final = frozenset(("password_from", "password", "password_file"))
+_TLS_OPTIONS: Final = _PASSWORD_OPTIONS | {
+    *("key_format", "ca_files", "ca_directories", "system_trust", "crl_files", "crl_check"),
+    *("peer_certificate", "server_name", "no_sni", "verify_hostname", "pin", "profile", "ciphers"),
+    *("dh_parameters", "seed_file", "write_seed", "write_seed_file"),
+}
 
 
 def make_tls(given: Mapping[str, Any]) -> Tls | None:
-    """The settings that the options describe; None for plain TCP.
+    """The settings that the options of the command line in progress describe; None for plain TCP.
 
     The context is made here: files are read and a pass phrase is asked for before the first
     connection.
@@ -23,9 +34,12 @@ def make_tls(given: Mapping[str, Any]) -> Tls | None:
         InvalidRequest: options without TLS, files that cannot be used, suites that are none.
     """
     pair, pkcs12 = given["key_and_certificate"], given["pkcs12"]
-    if given["tls"] != "anonymous" and pair is None and pkcs12 is None:
-        _refuse_without(given)
+    has_certificate = pair is not None or pkcs12 is not None
+    if given["tls"] != "anonymous" and not has_certificate:
+        _refuse(given, _TLS_OPTIONS, "without TLS", _HELP)
         return None
+    if not has_certificate:
+        _refuse(given, _PASSWORD_OPTIONS, "without a key of ours", "Add +tls or --tls-p12.")
     _check_seed(given)
     tls = Tls(
         key_file=pair[0] if pair else "",
@@ -41,7 +55,7 @@ def make_tls(given: Mapping[str, Any]) -> Tls | None:
         profile=Profile(given["profile"]),
         ciphers=given["ciphers"],
         verify_peer=given["peer_certificate"] == "require",
-        check_hostname=given["verify_hostname"],
+        check_hostname=_checks_hostname(),
         server_name="" if given["no_sni"] else given["server_name"],
         pin=_pin(given["pin"]),
     )
@@ -52,39 +66,46 @@ def make_tls(given: Mapping[str, Any]) -> Tls | None:
     return tls
 
 
-def notes_on(given: Mapping[str, Any], tls: Tls | None) -> list[str]:
-    """What a user of these options should know, in sentences."""
-    notes = []
-    if tls is not None and not tls.verify_peer:
-        notes.append("-ic: the archive's certificate is not verified; anybody can pose as it.")
-    if tls is not None and tls.profile is Profile.NULL:
-        notes.append("+pn: nothing is encrypted.")
+def notes_on(given: Mapping[str, Any], tls: Tls | None) -> tuple[list[str], list[str]]:
+    """What a user of these options should know, and what is worth a remark, in sentences."""
+    if tls is None:
+        return [], []
+    warnings, remarks = [], []
+    if not tls.verify_peer and not tls.pin:
+        warnings.append("-ic: the archive's certificate is not verified; anybody can pose as it.")
+    elif tls.verify_peer and not tls.check_hostname and not tls.pin:
+        remarks.append(
+            "--no-verify-hostname: whoever has a certificate of a trusted CA can pose as the "
+            "archive."
+        )
+    if tls.profile is Profile.NULL:
+        warnings.append("+pn: nothing is encrypted.")
     if given["dh_parameters"]:
-        notes.append("+dp has no effect: in TLS the server chooses the Diffie-Hellman parameters.")
+        warnings.append(
+            "+dp has no effect: in TLS the server chooses the Diffie-Hellman parameters."
+        )
     if given["seed_file"]:
-        notes.append("+rs has no effect: the system seeds OpenSSL's random generator.")
-    return notes
+        warnings.append("+rs has no effect: the system seeds OpenSSL's random generator.")
+    return warnings, remarks
 
 
-def _refuse_without(given: Mapping[str, Any]) -> None:
-    """Options that secure a connection must not be there for nothing."""
-    used = {
-        "+cf": given["ca_files"],
-        "+cd": given["ca_directories"],
-        "+crl": given["crl_files"],
-        "+crv": given["crl_check"] != "none",
-        "+cs": given["ciphers"],
-        "+pw": given["password"],
-        "--passwd-file": given["password_file"],
-        "-der": given["key_format"] == "der",
-        "-ic": given["peer_certificate"] == "ignore",
-        "--tls-pin": given["pin"],
-        "--tls-system-trust": given["system_trust"],
-        "--request-sni": given["server_name"],
-    }
-    for option, is_used in used.items():
-        if is_used:
-            raise InvalidRequest(f"{option} without TLS", _HELP)
+def _is_given(target: str) -> bool:
+    """Whether the command line in progress sets this target, be it to its default."""
+    source = click.get_current_context().get_parameter_source(target)
+    return source is ParameterSource.COMMANDLINE
+
+
+def _checks_hostname() -> bool:
+    # Asked of the line: to click a flag's default of True is the flag's own value, which is False.
+    return not _is_given("verify_hostname")
+
+
+def _refuse(given: Mapping[str, Any], targets: frozenset[str], why: str, hint: str) -> None:
+    """Options must not be there for nothing: who gives them believes that they do something."""
+    for row in FIND:
+        is_value = bool(row.metavar) or row.flag == given.get(row.target)
+        if row.target in targets and is_value and _is_given(row.target):
+            raise InvalidRequest(f"{row.short or row.long} {why}", hint)
 
 
 def _check_seed(given: Mapping[str, Any]) -> None:
@@ -98,24 +119,21 @@ def _check_seed(given: Mapping[str, Any]) -> None:
         raise InvalidRequest(f"seed file '{shown}' cannot be read", "Drop +rs: it has no effect.")
 
 
-def write_seed(given: Mapping[str, Any]) -> None:
+def write_seed(given: Mapping[str, Any]) -> str:
     """Write new random bytes where +ws or +wf say so, as findscu does at its end.
 
-    Raises:
-        InvalidRequest: the file cannot be written.
+    Returns:
+        Why that failed, as a sentence; empty where it did not.
     """
     name = given["write_seed_file"] or (given["seed_file"] if given["write_seed"] else None)
     if not name:
-        return
-    import os
-
+        return ""
     try:
         Path(name).write_bytes(os.urandom(1024))
-    except OSError as exc:
-        shown = safe(name, 200)
-        raise InvalidRequest(
-            f"seed file '{shown}' cannot be written: {exc.strerror}", "Name another with +wf."
-        ) from exc
+    except (OSError, ValueError) as exc:
+        why = exc.strerror if isinstance(exc, OSError) else "no file name"
+        return f"seed file '{safe(name, 200)}' cannot be written: {why}. Name another with +wf."
+    return ""
 
 
 def _password(given: Mapping[str, Any]) -> str | None:
@@ -124,8 +142,11 @@ def _password(given: Mapping[str, Any]) -> str | None:
     if given["password_file"] is not None:
         from asyncfind.cli.identity import read_secret
 
-        secret = read_secret(f"file:{given['password_file']}", "pass phrase", binary=False)
-        return secret.decode("utf-8", "surrogateescape")
+        try:
+            secret = read_secret(f"file:{given['password_file']}", "pass phrase")
+        except InvalidRequest as exc:
+            raise InvalidRequest(exc.text, "Check the file behind --passwd-file.") from None
+        return secret.splitlines()[0].decode("utf-8", "surrogateescape")
     return "" if given["password_from"] == "empty" else None
 
 
@@ -149,7 +170,5 @@ def cipher_list() -> str:
 
 def profile_list() -> str:
     """What +ph prints."""
-    from asyncfind.cli.options import FIND
-
     rows = [row for row in FIND if row.target == "profile"]
     return "".join(f"{row.short}  {row.long:<22} {row.help}\n" for row in rows)

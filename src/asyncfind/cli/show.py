@@ -3,21 +3,41 @@
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TextIO, cast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from asyncfind.cli.secure import notes_on
-from asyncfind.cli.verbosity import VERBOSITY, verbosity_of
+from asyncfind.cli.verbosity import VERBOSITY, least_of, verbosity_of
 from asyncfind.errors import InvalidRequest
-from asyncfind.logs.config import read_log_config
 from asyncfind.logs.levels import Level
 from asyncfind.plan import Plan
 from asyncfind.render.choose import choose
 from asyncfind.render.renderer import Renderer
+from asyncfind.render.report import Messages, Written
+from asyncfind.safe import safe
 
-__all__ = ["make_renderer", "say_notes"]
+if TYPE_CHECKING:
+    from asyncfind.logs.logger import Logs
+
+__all__ = ["Display", "open_display", "say_notes"]
+
+
+@dataclass(frozen=True, slots=True)
+class Display:
+    """What shows a run.
+
+    Args:
+        messages: takes what is to be said besides.
+        verbosity: as `verbosity_of`.
+    """
+
+    renderer: Renderer
+    messages: Messages
+    verbosity: int
+
 
 @contextmanager
-def make_renderer(given: Mapping[str, Any]) -> Iterator[Renderer]:
+def open_display(given: Mapping[str, Any]) -> Iterator[Display]:
     """What shows the run that `given` asks for; logs are closed at the end of the block.
 
     Raises:
@@ -25,57 +45,96 @@ def make_renderer(given: Mapping[str, Any]) -> Iterator[Renderer]:
     """
     verbosity = verbosity_of(given)
     if given["log_config"] is None:
-        yield _renderer(given, sys.stderr, verbosity)
+        least = least_of(given)
+        yield _display(given, Written(sys.stderr, least), verbosity, own=least is Level.ERROR)
         return
     if given["log_level"] is not None or given["verbosity"]:
         raise InvalidRequest(
             "--log-config not allowed with --log-level, --verbose, --debug or --quiet",
             "The file says what is logged.",
         )
-    from asyncfind.render.logged import LOGGER, LogStream
+    from asyncfind.render.logged import LOGGER, Logged
 
-    logs = read_log_config(given["log_config"], strict=True, program="asyncfind")
+    logs = _logs(given["log_config"])
     try:
         enabled = [level for level in Level if logs.is_enabled(LOGGER, level)]
-        stream = cast(TextIO, LogStream(logs, Level.WARN))  # as far as it is used
-        yield _renderer(given, stream, VERBOSITY[min(enabled)] if enabled else -1)
+        verbosity = VERBOSITY[min(enabled)]
+        yield _display(given, Logged(logs), verbosity, own=True)
     finally:
         logs.close()
 
 
-def _renderer(given: Mapping[str, Any], stream: TextIO, verbosity: int) -> Renderer:
+def _logs(name: str) -> "Logs":
+    from asyncfind.logs.config import LogConfigError, read_log_config
+
+    try:
+        # Results have standard output to themselves, whatever a console appender says.
+        return read_log_config(name, strict=True, program="asyncfind", stdout=sys.stderr.buffer)
+    except LogConfigError as exc:
+        raise InvalidRequest(
+            f"log configuration '{safe(name, 200)}': {exc.text}",
+            "It is a log4cplus property file.",
+        ) from exc
+
+
+def _display(given: Mapping[str, Any], messages: Messages, verbosity: int, *, own: bool) -> Display:
+    """Make what shows a run.
+
+    Args:
+        own: a live display would not do with `messages` as it does with standard error.
+    """
+    # Progress leaves no room for traffic between its lines.
+    beside = messages if own or verbosity > 1 else None
     renderer = choose(
         given["format"],
         sys.stdout.buffer,
-        stream,
+        sys.stderr,
         min(verbosity, 1),
         output=given["output"],
         strip=given["correction"],
+        messages=beside,
     )
     if verbosity > 1:
         from asyncfind.render.traced import Traced
 
-        renderer = Traced(renderer, stream)
+        renderer = Traced(renderer, messages)
     hidden = given["responses"] == "hide"
-    if given["extract"] is not None or given["extract_file"] is not None:
-        return _extracting(given, renderer, show=not hidden)
-    if hidden:
+    if _extracts(given):
+        renderer = _extracting(given, renderer, show=not hidden)
+    elif hidden:
         from asyncfind.render.hidden import Hidden
 
-        return Hidden(renderer)
-    return renderer
+        renderer = Hidden(renderer)
+    return Display(renderer, messages, verbosity)
+
+
+def _extracts(given: Mapping[str, Any]) -> bool:
+    """Whether responses become files; refuses what would mean nothing."""
+    if given["extract"] is not None or given["extract_file"] is not None:
+        if given["directory"] == "":
+            raise InvalidRequest("-od names no folder", "Write -od DIRECTORY.")
+        return True
+    used = {
+        "--limit-output": given["extract_limit"] is not None,
+        "--output-directory": given["directory"] is not None,
+        "--extract-overwrite": given["overwrite"],
+    }
+    for option, is_used in used.items():
+        if is_used:
+            raise InvalidRequest(f"{option} without -X, -Xx or -Xs", "Add one of them.")
+    return False
 
 
 def _extracting(given: Mapping[str, Any], renderer: Renderer, *, show: bool) -> Renderer:
     from asyncfind.render.extract import Extracting, Extraction, ExtractionKind
 
-    kind = ExtractionKind.XML_SINGLE
+    kind, here = ExtractionKind.XML_SINGLE, ""  # a file is called as the user calls it
     if given["extract"] is not None:
-        kind = ExtractionKind(given["extract"])
+        kind, here = ExtractionKind(given["extract"]), "."
     return Extracting(
         Extraction(
             kind=kind,
-            directory=given["directory"] or ".",
+            directory=given["directory"] or here,
             file=given["extract_file"] or "",
             limit=given["extract_limit"],
             overwrite=given["overwrite"],
@@ -85,9 +144,10 @@ def _extracting(given: Mapping[str, Any], renderer: Renderer, *, show: bool) -> 
     )
 
 
-def say_notes(given: Mapping[str, Any], plan: Plan) -> None:
+def say_notes(given: Mapping[str, Any], plan: Plan, display: Display) -> None:
     """Tell what is dangerous or has no effect, unless the user wants no messages."""
-    if verbosity_of(given) < 0:
-        return
-    for note in notes_on(given, plan.peers[0].tls):
-        sys.stderr.write(f"asyncfind: {note}\n")
+    warnings, remarks = notes_on(given, plan.peers[0].tls)
+    if warnings and display.verbosity >= 0:
+        display.messages.say(Level.WARN, warnings)
+    if remarks and display.verbosity > 0:
+        display.messages.say(Level.INFO, remarks)

@@ -6,7 +6,7 @@ from typing import BinaryIO, TextIO
 
 from asyncfind.render.output import Output, StreamOutput, open_output
 from asyncfind.render.renderer import Renderer
-from asyncfind.render.report import Reported
+from asyncfind.render.report import Messages, Reported
 from asyncfind.render.stream import Form, Streamed
 
 __all__ = ["FORMATS", "choose"]
@@ -24,6 +24,7 @@ def choose(
     *,
     output: str | None = None,
     strip: bool = False,
+    messages: Messages | None = None,
 ) -> Renderer:
     """Return the renderer for a format, with messages on `stderr`.
 
@@ -32,6 +33,7 @@ def choose(
         verbosity: -1 shows results only, 1 tells more.
         strip: `text` shows values without their trailing padding.
         output: a file that takes the results instead of `stdout`.
+        messages: takes the messages instead of `stderr`.
 
     Raises:
         InvalidRequest: the output file cannot be made.
@@ -40,19 +42,21 @@ def choose(
     if format_name is None:
         format_name = "table" if is_terminal else "text"
     if is_terminal and format_name == "table":
-        return _on_screen(stdout, stderr, verbosity)
+        return _on_screen(stdout, stderr, verbosity, messages)
     to: Output = StreamOutput(stdout) if output is None else open_output(output)
     renderer = Streamed(_form(format_name, strip), to)
-    if output is not None and verbosity >= 0 and stderr.isatty():
+    if output is not None and messages is None and verbosity >= 0 and stderr.isatty():
         # The results are out of sight, so that there is room to show how it goes.
         from asyncfind.render.live import OnScreen, console_for
 
         console = console_for(stderr)
         return OnScreen(renderer, console, console, verbosity)
-    return Reported(renderer, stderr, verbosity)
+    return Reported(renderer, messages or stderr, verbosity)
 
 
-def _on_screen(stdout: BinaryIO, stderr: TextIO, verbosity: int) -> Renderer:
+def _on_screen(
+    stdout: BinaryIO, stderr: TextIO, verbosity: int, messages: Messages | None
+) -> Renderer:
     # rich is imported only where it is needed: it costs as much as the rest of start-up.
     from asyncfind.render.live import OnScreen, Screen, console_for, text_of
     from asyncfind.render.table import Table
@@ -61,6 +65,8 @@ def _on_screen(stdout: BinaryIO, stderr: TextIO, verbosity: int) -> Renderer:
     table = Streamed(Table(console.width, has_kinds=True), Screen(console))
     if verbosity < 0:
         return table
+    if messages is not None:  # no live lines between which they would come
+        return Reported(table, messages, verbosity)
     return OnScreen(table, console, console_for(stderr), verbosity)
 
 

@@ -1,35 +1,24 @@
 """Messages to a log4cplus configuration (-lc) instead of standard error."""
 
-import io
+from collections.abc import Iterable
+from typing import Final
 
 from asyncfind.logs.levels import Level
 from asyncfind.logs.logger import Logs
 
-__all__ = ["LOGGER", "LogStream"]
+__all__ = ["LOGGER", "Logged"]
 
-LOGGER = "dcmtk.dcmnet"
+LOGGER: Final = "dcmtk.dcmnet"
 """The logger of our messages: findscu's own name, so that a file for it works for us too."""
 
 
-class LogStream(io.TextIOBase):
-    """A text stream whose lines become events of one logger.
+class Logged:
+    """Messages as events of one logger, each line an event of its own."""
 
-    Args:
-        level: of the lines.
-    """
-
-    def __init__(self, logs: Logs, level: Level) -> None:
-        super().__init__()
+    def __init__(self, logs: Logs) -> None:
         self._logs = logs
-        self._level = level
 
-    def write(self, text: str) -> int:
-        """Log each whole line; messages are always written in whole lines."""
-        for line in text.splitlines():
-            message = line.removeprefix("asyncfind: ")
-            self._logs.log(LOGGER, self._level, message.encode("utf-8", "backslashreplace"))
-        return len(text)
-
-    def isatty(self) -> bool:
-        """A log is no terminal."""
-        return False
+    def say(self, level: Level, lines: Iterable[str]) -> None:
+        """Log the lines; appenders keep their troubles to themselves."""
+        for line in lines:
+            self._logs.log(LOGGER, level, line.encode("utf-8", "backslashreplace"))
