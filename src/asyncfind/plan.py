@@ -1,9 +1,9 @@
 """What a run is to do, frozen: peers, queries, limits, pace, deadlines."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final, Literal, Protocol, runtime_checkable
 
 from asyncfind.errors import InvalidRequest
 from asyncfind.query.columns import Column, columns_of, label_of
@@ -20,7 +20,16 @@ from asyncfind.security import Tls
 from asyncfind.ul.find_options import FindOptions
 from asyncfind.ul.identity import UserIdentityRQ
 
-__all__ = ["DEFAULT_SYNTAXES", "Limits", "Peer", "Plan", "Query", "Timeouts", "make_query"]
+__all__ = [
+    "DEFAULT_SYNTAXES",
+    "Feed",
+    "Limits",
+    "Peer",
+    "Plan",
+    "Query",
+    "Timeouts",
+    "make_query",
+]
 
 DEFAULT_SYNTAXES: Final[tuple[TransferSyntax, ...]] = (
     EXPLICIT_VR_LITTLE_ENDIAN,
@@ -155,11 +164,27 @@ def make_query(
     )
 
 
+@runtime_checkable
+class Feed(Protocol):
+    """A sequence of queries that tells what they have in common without making them."""
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The return keys, in the order asked."""
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        """The information models."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """Every query of `queries`, `repeat` times, at every peer of `peers`.
 
     Args:
+        queries: a tuple, or a sequence that makes each query when it is asked for and knows its
+            `columns` and `models` (a batch of 100,000).
+        shares: which queries each peer is asked, by their places; None asks all peers all of them.
         associations: the most associations to one peer at a time.
         cancel_after: send C-CANCEL-RQ after this many responses of a query; None never does.
         abort: end associations with A-ABORT instead of A-RELEASE.
@@ -173,7 +198,8 @@ class Plan:
     """
 
     peers: tuple[Peer, ...]
-    queries: tuple[Query, ...] = ()
+    queries: Sequence[Query] = ()
+    shares: Mapping[Peer, Sequence[int]] | None = None
     repeat: int = 1
     associations: int = 4
     timeouts: Timeouts = field(default_factory=Timeouts)
@@ -186,3 +212,26 @@ class Plan:
     options: FindOptions = field(default_factory=FindOptions)
     async_window: int = 1
     trace: bool = False
+
+    def places(self, peer: Peer) -> Sequence[int]:
+        """Which of `queries` this peer is asked."""
+        return range(len(self.queries)) if self.shares is None else self.shares.get(peer, ())
+
+    def count(self, peer: Peer) -> int:
+        """How many queries this peer is asked, repeats included."""
+        return len(self.places(peer)) * self.repeat
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The return keys of all queries, each once, in the order asked."""
+        if isinstance(self.queries, Feed):
+            return self.queries.columns
+        by_path = {column.path: column for query in self.queries for column in query.columns}
+        return tuple(by_path.values())
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        """The information models of all queries, each once."""
+        if isinstance(self.queries, Feed):
+            return self.queries.models
+        return tuple(dict.fromkeys(query.model for query in self.queries))

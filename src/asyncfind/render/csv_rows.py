@@ -39,8 +39,7 @@ class CsvRows:
         self._about = ""
 
     def begin(self, plan: Plan) -> str:
-        by_path = {column.path: column for query in plan.queries for column in query.columns}
-        self._columns = tuple(by_path.values())
+        self._columns = plan.columns
         return ",".join([*_FIRST, *(_cell(column.name) for column in self._columns)]) + "\r\n"
 
     def opening(self, find: Find) -> str:

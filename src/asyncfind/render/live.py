@@ -195,8 +195,8 @@ class OnScreen:
     def begin(self, plan: Plan) -> None:
         """Show every peer as connecting."""
         self._began = self._clock()
-        total = len(plan.queries) * plan.repeat
-        self._peers = {peer: _Progress(total) for peer in plan.peers}
+        self._peers = {peer: _Progress(plan.count(peer)) for peer in plan.peers}
+        total = max(map(plan.count, plan.peers))
         self._labels = node_labels(plan.peers)
         longest = max(map(cell_len, self._labels.values()))
         self._widths = _Widths(min(longest, max(12, self._console.width // 3)), len(str(total)))

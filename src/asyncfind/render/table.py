@@ -11,7 +11,7 @@ from typing import Final
 from rich.cells import cell_len, set_cell_size
 
 from asyncfind.errors import MalformedIdentifier
-from asyncfind.plan import Peer, Plan
+from asyncfind.plan import Feed, Peer, Plan
 from asyncfind.query.columns import Column
 from asyncfind.query.element import Item
 from asyncfind.records import Find, FindDone, Match, Summary
@@ -63,7 +63,7 @@ class Table:
     def __init__(self, width: int, *, has_kinds: bool = False) -> None:
         self._width = max(_MIN_WIDTH, min(width, _MAX_WIDTH))
         self._kind = (lambda kind: kind) if has_kinds else (lambda kind: "")
-        self._layouts: dict[int, _Layout] = {}
+        self._layouts: dict[tuple[Column, ...], _Layout] = {}
         """By the identity of the query."""
         self._under: _Layout | None = None
         self._find: Find | None = None
@@ -76,7 +76,7 @@ class Table:
         return ""
 
     def opening(self, find: Find) -> str:
-        layout = self._layouts[id(find.query)]
+        layout = self._layouts[find.query.columns]
         if layout == self._under:
             return ""
         blank = "" if self._under is None else f"{self._kind(NOTE)}\n"
@@ -97,7 +97,7 @@ class Table:
         return "".join(lines)
 
     def match(self, match: Match, item: Item) -> str:
-        layout = self._layouts[id(match.find.query)]
+        layout = self._layouts[match.find.query.columns]
         cells = self._begin(match, layout)
         for column, look, width, values in zip(
             layout.shown,
@@ -113,7 +113,7 @@ class Table:
         return f"{self._kind(ROW)}{_GAP.join(cells).rstrip()}\n"
 
     def undecodable(self, match: Match, error: MalformedIdentifier) -> str:
-        cells = self._begin(match, self._layouts[id(match.find.query)])
+        cells = self._begin(match, self._layouts[match.find.query.columns])
         text = _GAP.join([*cells, f"answer {match.number}: {error.text}"])
         return f"{self._kind(TROUBLE)}{fit(text, self._width).rstrip()}\n"
 
@@ -157,18 +157,21 @@ def _cell(text: str, width: int, look: Look) -> str:
     return fit(text, width, keeps_end=look.keeps_end)
 
 
-def _layouts(plan: Plan, width: int, nodes: list[str]) -> dict[int, _Layout]:
+def _layouts(plan: Plan, width: int, nodes: list[str]) -> dict[tuple[Column, ...], _Layout]:
+    """A layout for each set of columns that queries ask for."""
     node = min(max(4, *map(cell_len, nodes)), max(8, width // 5)) if len(nodes) > 1 else 0
     repeat = max(3, len(str(plan.repeat))) if plan.repeat > 1 else 0
     labels: dict[tuple[Column, ...], list[int]] = {}
-    for query in plan.queries:
-        labels.setdefault(query.columns, []).append(len(query.label))
-    layouts: dict[int, _Layout] = {}
-    for query in plan.queries:
-        same = labels[query.columns]
+    if isinstance(plan.queries, Feed):  # of many queries alike two tell how long labels get
+        labels[plan.columns] = [len(plan.queries[place].label) for place in (0, -1)]
+    else:
+        for query in plan.queries:
+            labels.setdefault(query.columns, []).append(len(query.label))
+    layouts: dict[tuple[Column, ...], _Layout] = {}
+    for columns, same in labels.items():
         label = min(max(5, *same), max(8, width // 8)) if len(same) > 1 else 0
         before = sum(size + len(_GAP) for size in (node, label, repeat) if size)
-        layouts[id(query)] = _lay_out(query.columns, width - before, node, label, repeat)
+        layouts[columns] = _lay_out(columns, width - before, node, label, repeat)
     return layouts
 
 

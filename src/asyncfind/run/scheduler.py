@@ -2,10 +2,11 @@
 
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from typing import Final
+from random import Random
+from typing import TYPE_CHECKING, Final
 
 import anyio
 from anyio.abc import TaskGroup
@@ -33,6 +34,9 @@ from asyncfind.records import (
 )
 from asyncfind.run.outcome import conclude, unsent
 from asyncfind.run.reliance import reliance_note
+
+if TYPE_CHECKING:
+    from asyncfind.run.polite import Manners, PoliteVisit
 
 __all__ = ["Batch", "run", "stream"]
 
@@ -76,15 +80,22 @@ async def _flatten(batches: MemoryObjectReceiveStream[Batch]) -> AsyncIterator[R
             yield record
 
 
-async def run(plan: Plan, records: MemoryObjectSendStream[Batch]) -> None:
+async def run(
+    plan: Plan,
+    records: MemoryObjectSendStream[Batch],
+    manners: "Mapping[Peer, Manners] | None" = None,
+) -> None:
     """Visit every peer of `plan`; one peer's trouble is a record, never the end of the run.
 
     Every query ends in exactly one `FindDone`, also when the run is cancelled: open queries get
     C-CANCEL-RQ and a moment to answer, unsent ones are skipped. `records` is closed at the end;
     its reader must go on reading until then, or close its side.
+
+    Args:
+        manners: how each peer is to be treated in a bulk run; None asks all of them at once.
     """
     async with records:
-        visits = [_Visit(plan, peer, index, records) for index, peer in enumerate(plan.peers)]
+        visits = _visits(plan, records, manners)
         try:
             async with anyio.create_task_group() as tasks:
                 for visit in visits:
@@ -96,6 +107,31 @@ async def run(plan: Plan, records: MemoryObjectSendStream[Batch]) -> None:
                     await visit.report_rest(
                         Verdict.SKIPPED, "interrupted before its turn", "", Kind.CANCELLED
                     )
+
+
+def _visits(
+    plan: Plan, records: MemoryObjectSendStream[Batch], manners: "Mapping[Peer, Manners] | None"
+) -> "Sequence[_Visit | PoliteVisit]":
+    if manners is None:
+        return [_Visit(plan, peer, index, records) for index, peer in enumerate(plan.peers)]
+    # Only bulk runs pay for its import.
+    from asyncfind.run.polite import PoliteVisit
+    from asyncfind.run.retry import ProcessBudget
+    from asyncfind.run.work import MemoryWork
+
+    budget, random = ProcessBudget(), Random()
+    return [
+        PoliteVisit(
+            plan,
+            peer,
+            MemoryWork(_finds(plan, peer, index), plan.count(peer)),
+            records,
+            manners[peer],
+            budget=budget,
+            random=random,
+        )
+        for index, peer in enumerate(plan.peers)
+    ]
 
 
 @dataclass(slots=True)
@@ -134,7 +170,7 @@ class _Visit:
         self._due: dict[Find, float] = {}
         """When those that were begun before are to be over."""
         self._noted: set[str] = set()
-        self._untaken = len(plan.queries) * plan.repeat
+        self._untaken = plan.count(peer)
         self._lanes = 0
         self._open = 0
         self._reached = False
@@ -227,7 +263,7 @@ class _Visit:
         plan = self._plan
         return associate(
             self._peer,
-            [query.model for query in plan.queries],
+            plan.models,
             timeouts=plan.timeouts,
             limits=plan.limits,
             syntaxes=plan.syntaxes,
@@ -358,7 +394,8 @@ class _Visit:
 def _finds(plan: Plan, peer: Peer, index: int) -> Iterator[Find]:
     """As findscu orders them: each query file's repeats in a row, then the next file."""
     ordinal = index * len(plan.queries) * plan.repeat
-    for query in plan.queries:
+    for place in plan.places(peer):
+        query = plan.queries[place]
         for repeat in range(1, plan.repeat + 1):
             yield Find(peer, query, repeat, ordinal)
             ordinal += 1

@@ -1,0 +1,146 @@
+"""How a job comes into its journal, and how it comes back to life."""
+
+import sqlite3
+import time
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from asyncfind.errors import InvalidRequest
+from asyncfind.plan import Peer, Query
+from asyncfind.run.journal_file import damaged
+from asyncfind.run.journal_keys import columns_to_text, encode_keys, key_hash, place_of
+from asyncfind.run.journal_schema import SCHEMA
+from asyncfind.run.journal_words import Resumed
+from asyncfind.safe import safe
+
+__all__ = ["address_of", "fill", "peers_of", "resume"]
+
+
+def fill(path: Path, spec_hash: str, entries: Iterable[tuple[Peer, Query]]) -> None:
+    """Make a journal, neither durable nor safe from a crash before it is synced and renamed.
+
+    Args:
+        path: of a file that is there and empty.
+        entries: read once; none is kept.
+
+    Raises:
+        InvalidRequest: nothing to ask.
+        sqlite3.Error: it cannot be written.
+    """
+    connection = sqlite3.connect(path, isolation_level=None)
+    try:
+        connection.execute("PRAGMA journal_mode = OFF")
+        connection.execute("PRAGMA synchronous = OFF")
+        connection.executescript(SCHEMA)
+        connection.execute("BEGIN")
+        job = (uuid.uuid4().hex, spec_hash, time.time(), version("asyncfind"))
+        connection.execute("INSERT INTO job VALUES (?, ?, ?, ?, 0)", job)
+        nodes: dict[Peer, int] = {}
+        layouts: dict[str, int] = {}
+        # A query that is there already is asked once.
+        connection.executemany(
+            "INSERT OR IGNORE INTO query (ordinal, place, node, key_hash, model, label, layout,"
+            " identifier) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            _queries(entries, nodes, layouts),
+        )
+        connection.executemany(
+            "INSERT INTO node (id, host, port, called, calling, name, tls, since)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                (number, *address_of(peer), peer.tls is not None, time.time())
+                for peer, number in nodes.items()
+            ),
+        )
+        connection.executemany(
+            "INSERT INTO layout (columns, id) VALUES (?, ?)", list(layouts.items())
+        )
+        connection.execute("COMMIT")
+    finally:
+        connection.close()
+    if not nodes:
+        raise InvalidRequest("the job is empty", "Name at least one node and one query.")
+
+
+def _queries(
+    entries: Iterable[tuple[Peer, Query]], nodes: dict[Peer, int], layouts: dict[str, int]
+) -> Iterator[tuple[Any, ...]]:
+    for ordinal, (peer, query) in enumerate(entries):
+        keys = encode_keys(query)
+        yield (
+            ordinal,
+            place_of(b"", ordinal),
+            nodes.setdefault(peer, len(nodes) + 1),
+            key_hash(peer, query, keys),
+            query.model.uid,
+            query.label,
+            layouts.setdefault(columns_to_text(query.columns), len(layouts) + 1),
+            keys,
+        )
+
+
+def address_of(peer: Peer) -> tuple[str, int, str, str, str]:
+    """What a journal knows a peer by."""
+    return peer.host, peer.port, peer.called, peer.calling, peer.name
+
+
+def peers_of(connection: sqlite3.Connection, given: Sequence[Peer], path: Path) -> dict[int, Peer]:
+    """The nodes of a journal by number; raises `sqlite3.Error`.
+
+    Args:
+        given: peers as they are to be reached now. A journal has no keys, pass phrases or
+            identities, so nodes with TLS have to be among them.
+
+    Raises:
+        InvalidRequest: a node with TLS is not.
+    """
+    by_address = {address_of(peer): peer for peer in given}
+    peers = {}
+    for number, *address, tls in connection.execute(
+        "SELECT id, host, port, called, calling, name, tls FROM node ORDER BY id"
+    ):
+        host, port, called, calling, name = address
+        peer = by_address.get((host, port, called, calling, name))
+        if any(text != safe(text) for text in (host, called, calling, name)):
+            raise damaged(path)
+        if peer is None:
+            peer = Peer(host=host, port=port, called=called, calling=calling, name=name)
+        if bool(tls) != (peer.tls is not None):
+            raise InvalidRequest(
+                f"the job reaches {peer.node} {'by TLS' if tls else 'without TLS'}",
+                "Name the node, with the same TLS options as before.",
+            )
+        peers[number] = peer
+    return peers
+
+
+def resume(connection: sqlite3.Connection, *, retry_failed: bool, keep_partial: bool) -> Resumed:
+    """Make ready for asking again what is not done; one transaction; raises `sqlite3.Error`."""
+    connection.execute("BEGIN IMMEDIATE")
+    (clean,) = connection.execute("SELECT clean FROM job").fetchone()
+    connection.execute("UPDATE job SET clean = 0")
+    if not keep_partial:
+        connection.execute(
+            "DELETE FROM response WHERE (query, attempt) IN"
+            " (SELECT query, id FROM attempt WHERE outcome = 'running')"
+        )
+    redone = connection.execute(
+        "UPDATE query SET state = 'pending' WHERE state = 'running'"
+    ).rowcount
+    connection.execute(
+        "UPDATE attempt SET outcome = 'lost', kind = 'local' WHERE outcome = 'running'"
+    )
+    # What was skipped was never sent.
+    again = "('skipped', 'failed')" if retry_failed else "('skipped')"
+    connection.execute(f"UPDATE query SET state = 'pending' WHERE state IN {again}")
+    states = dict(connection.execute("SELECT state, count(*) FROM query GROUP BY state"))
+    connection.execute("COMMIT")
+    return Resumed(
+        bool(clean),
+        states.get("done", 0),
+        redone,
+        states.get("pending", 0),
+        states.get("failed", 0),
+    )

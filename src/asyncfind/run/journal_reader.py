@@ -1,0 +1,226 @@
+"""What a journal says: one moment of it, all committed, read by a connection that never writes."""
+
+import contextlib
+import hashlib
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from asyncfind.errors import Kind, MalformedIdentifier
+from asyncfind.plan import Peer, Query
+from asyncfind.query.columns import Column
+from asyncfind.query.models import model_of
+from asyncfind.query.reader import read_item
+from asyncfind.query.syntax import EXPLICIT_VR_LITTLE_ENDIAN
+from asyncfind.records import Find, FindDone, Match, Verdict
+from asyncfind.run.journal_blobs import Blobs
+from asyncfind.run.journal_file import check_header, check_whole, connect_reader, damaged
+from asyncfind.run.journal_keys import columns_from_text
+from asyncfind.run.journal_load import peers_of
+from asyncfind.run.journal_words import CoverageRow, Progress
+from asyncfind.safe import safe
+
+__all__ = ["Decoder", "Snapshot", "moment", "open_snapshot", "read_progress"]
+
+
+class Decoder:
+    """Makes queries of what a journal holds; queries of the same columns share them.
+
+    Args:
+        path: of the journal.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._columns: dict[str, tuple[Column, ...]] = {}
+
+    def query(self, model: str, label: str, columns: str, identifier: bytes) -> Query:
+        """One query.
+
+        Raises:
+            InvalidRequest: it cannot be one that asyncfind wrote.
+        """
+        try:
+            if columns not in self._columns:
+                self._columns[columns] = columns_from_text(columns)
+            return Query(
+                label=safe(label),
+                model=model_of(model),
+                identifier=read_item(identifier, EXPLICIT_VR_LITTLE_ENDIAN),
+                columns=self._columns[columns],
+            )
+        except (ValueError, MalformedIdentifier) as exc:
+            raise damaged(self._path) from exc
+
+
+class Snapshot:
+    """A journal as it was at one moment, however long the reading takes.
+
+    Order is that of the job, children behind their parent: it depends on what was asked and
+    answered, never on when. All methods raise InvalidRequest where the journal is damaged.
+    """
+
+    def __init__(
+        self, path: Path, connection: sqlite3.Connection, peers: Mapping[int, Peer]
+    ) -> None:
+        self._path = path
+        self._connection = connection
+        self._peers = peers
+        self._blobs = Blobs(path)
+        self._decoder = Decoder(path)
+
+    def results(self) -> Iterator[Match]:
+        """The matches of all queries that are done."""
+        return (one for one in self.records() if isinstance(one, Match))
+
+    def records(self, *, partial: bool = False) -> Iterator[Match | FindDone]:
+        """Of every query that ended its matches, then how it ended.
+
+        Queries that failed have no matches here unless `partial` asks for what came before.
+        """
+        for _, matches, done in self._answers("", (), partial=partial):
+            yield from matches
+            yield done
+
+    def tree(self, ordinal: int) -> Iterator[tuple[str | None, Sequence[Match], FindDone]]:
+        """A query and all that came of it, as far as they ended: range, matches, end."""
+        where = "AND ordinal = ?"
+        for part, matches, done in self._answers(where, (ordinal,), partial=True):
+            yield part, list(matches), done
+
+    def coverage(self, ordinal: int) -> list[CoverageRow]:
+        """What was noted of the parts of a query, in the order in which it was."""
+        with self._reading():
+            return [
+                CoverageRow(*row)
+                for row in self._connection.execute(
+                    "SELECT dimension, low, high, coverage.state, rows FROM coverage JOIN query"
+                    " ON query.id = coverage.query WHERE ordinal = ? ORDER BY coverage.id",
+                    (ordinal,),
+                )
+            ]
+
+    def exports(self) -> dict[str, tuple[int, str]]:
+        """Exports that are whole: rows and SHA-256 by name."""
+        with self._reading():
+            listing = self._connection.execute("SELECT name, rows, sha256 FROM export")
+            return {name: (rows, sha256) for name, rows, sha256 in listing}
+
+    def progress(self) -> Progress:
+        """How far the job is."""
+        with self._reading():
+            return read_progress(self._connection, self._peers)
+
+    def _answers(
+        self, where: str, arguments: tuple[object, ...], *, partial: bool
+    ) -> Iterator[tuple[str | None, Iterator[Match], FindDone]]:
+        with self._reading():
+            for row in self._connection.execute(
+                "SELECT query.id, query.node, ordinal, model, label, columns, identifier, range,"
+                " state, done_attempt, verdict, status, query.n, mono_ms, kind, error, hint"
+                " FROM query JOIN layout ON layout.id = layout"
+                " JOIN attempt ON attempt.id = done_attempt"
+                f" WHERE state IN ('done', 'failed') {where} ORDER BY place",
+                arguments,
+            ):
+                query, node, ordinal, *asked, part, state, attempt = row[:10]
+                find = Find(self._peers[node], self._decoder.query(*asked), 1, ordinal)
+                shown = partial or state == "done"
+                matches = self._matches(find, query, attempt) if shown else iter(())
+                yield part, matches, _done(find, row[10:], shown=shown)
+
+    def _matches(self, find: Find, query: int, attempt: int) -> Iterator[Match]:
+        with self._reading():
+            for n, status, syntax, identifier, blob, digest in self._connection.execute(
+                "SELECT n, status, syntax, identifier, blob, sha256 FROM response"
+                " WHERE query = ? AND attempt = ? ORDER BY n",
+                (query, attempt),
+            ):
+                data = self._blobs.read(blob) if identifier is None else identifier
+                if hashlib.sha256(data).digest() != digest:
+                    raise damaged(self._path)
+                yield Match(find, n, status, data, syntax)
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Say of everything that a journal of ours cannot have that it is damaged."""
+        try:
+            yield
+        except (sqlite3.Error, OSError, KeyError, ValueError) as exc:
+            raise damaged(self._path) from exc
+
+
+def _done(find: Find, row: Sequence[Any], *, shown: bool) -> FindDone:
+    verdict, status, count, mono_ms, kind, error, hint = row
+    return FindDone(
+        find=find,
+        verdict=Verdict(verdict),
+        status=status,
+        matches=count if shown else 0,
+        seconds=(mono_ms or 0.0) / 1000,
+        error=safe(error),
+        hint=safe(hint),
+        kind=None if kind is None else Kind(kind),
+    )
+
+
+def read_progress(connection: sqlite3.Connection, peers: Mapping[int, Peer]) -> Progress:
+    """How far a job is; raises `sqlite3.Error`, and KeyError for a node that is not there."""
+    states: dict[tuple[str, str], int] = {}
+    for node, state, count in connection.execute(
+        "SELECT node, state, count(*) FROM query GROUP BY node, state ORDER BY node, state"
+    ):
+        states[peers[node].node, state] = states.get((peers[node].node, state), 0) + count
+    verdicts: dict[str, int] = dict(
+        connection.execute(
+            "SELECT verdict, count(*) FROM query WHERE state IN ('done', 'failed', 'skipped')"
+            " GROUP BY verdict ORDER BY verdict"
+        )
+    )
+    (rows,) = connection.execute(
+        "SELECT coalesce(sum(n), 0) FROM query WHERE state = 'done'"
+    ).fetchone()
+    return Progress(states, verdicts, rows)
+
+
+@contextlib.contextmanager
+def open_snapshot(path: Path, peers: Sequence[Peer] = ()) -> Iterator[Snapshot]:
+    """One moment of a journal, also of one that another process writes.
+
+    Args:
+        peers: nodes that need more than a journal knows, as for `Journal.open`.
+
+    Raises:
+        InvalidRequest: there is no such journal, or it is damaged.
+    """
+    check_header(path)
+    try:
+        connection = connect_reader(path)
+    except sqlite3.Error as exc:
+        raise damaged(path) from exc
+    with contextlib.closing(connection):
+        check_whole(connection, path)
+        with moment(path, connection, peers_of(connection, peers, path)) as snapshot:
+            yield snapshot
+
+
+@contextlib.contextmanager
+def moment(
+    path: Path, connection: sqlite3.Connection, peers: Mapping[int, Peer]
+) -> Iterator[Snapshot]:
+    """The present of a connection that reads, kept for as long as the block lasts.
+
+    Raises:
+        InvalidRequest: it cannot be read.
+    """
+    try:
+        connection.execute("BEGIN")
+        connection.execute("SELECT count(*) FROM job").fetchone()  # the moment: its first reading
+    except sqlite3.Error as exc:
+        raise damaged(path) from exc
+    try:
+        yield Snapshot(path, connection, peers)
+    finally:
+        with contextlib.suppress(sqlite3.Error):
+            connection.execute("ROLLBACK")
