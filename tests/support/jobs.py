@@ -1,13 +1,15 @@
-"""A job against an imagined archive: what it asks, what it is answered, and how it is worked off."""
+"""A job against an imagined archive: what it asks, what comes back, and how it is worked off."""
 
 import hashlib
 import random
+import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import anyio
+import anyio.lowlevel
 
 from asyncfind.errors import Kind
 from asyncfind.plan import Peer, Plan, Query, make_query
@@ -108,7 +110,7 @@ async def work(journal: Journal, told: Told, *, lanes: int = 3, chance: random.R
             return
         middle = chance.randrange(len(matches) + 1)
         await journal.record(claim, matches[:middle])
-        await anyio.sleep(0)
+        await anyio.lowlevel.checkpoint()
         await journal.record(claim, matches[middle:])
         children = []
         verdict, kind = Verdict.COMPLETE, None
@@ -167,8 +169,6 @@ def export(path: Path) -> bytes:
 
 def done_places(path: Path) -> dict[bytes, int]:
     """Queries that are done, and how many results each has, past all code under test."""
-    import sqlite3
-
     with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as connection:
         found = connection.execute(
             "SELECT query.place, count(response.n) FROM query LEFT JOIN response"
@@ -179,17 +179,22 @@ def done_places(path: Path) -> dict[bytes, int]:
     return dict(found)
 
 
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
 def main() -> None:
     """Work off a job in a process of its own, saying what is done: PATH SEED."""
     path, seed = Path(sys.argv[1]), int(sys.argv[2])
 
     def told(what: str, place: bytes) -> None:
-        print(what, place.hex(), flush=True)
+        _say(f"{what} {place.hex()}")
 
     with Journal.open(path, peers=PEERS) as journal:
-        print("ready", flush=True)
+        _say("ready")
         anyio.run(_main, journal, told, seed)
-    print("end", flush=True)
+    _say("end")
 
 
 async def _main(journal: Journal, told: Told, seed: int) -> None:

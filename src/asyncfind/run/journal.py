@@ -26,10 +26,8 @@ from asyncfind.run.journal_file import (
     connect,
     connect_reader,
     damaged,
-    publish,
 )
-from asyncfind.run.journal_keys import spec_hash
-from asyncfind.run.journal_load import address_of, fill, peers_of, resume
+from asyncfind.run.journal_load import address_of, check_spec, exists, make, peers_of, resume
 from asyncfind.run.journal_reader import Decoder, Snapshot, moment, read_progress
 from asyncfind.run.journal_words import Child, Claim, CoverageRow, Progress, Resumed
 from asyncfind.run.journal_writer import Writer
@@ -99,9 +97,9 @@ class Journal:
         lock = Lock(path)
         try:
             if os.path.lexists(path):
-                raise _exists(path)
-            _write(path, spec, entries)
-            return cls._start(path, lock, (), False, keep_partial, allow_network_fs)
+                raise exists(path)
+            peers = make(path, spec, entries)
+            return cls._start(path, lock, peers, False, keep_partial, allow_network_fs)
         except BaseException:
             lock.release()
             raise
@@ -164,7 +162,7 @@ class Journal:
                 connection = undo.enter_context(contextlib.closing(connect(path, network=network)))
                 check_whole(connection, path)
                 if spec is not None:
-                    _check_spec(connection, spec, path)
+                    check_spec(connection, spec, path)
                 peers = peers_of(connection, given, path)
                 resumed = resume(connection, retry_failed=retry_failed, keep_partial=keep_partial)
                 blobs = connection.execute("SELECT blob FROM response WHERE blob IS NOT NULL")
@@ -375,41 +373,6 @@ class Journal:
             return self._nodes[address_of(peer)]
         except KeyError:
             raise LocalProtocolError("the job has no such node") from None
-
-
-def _write(path: Path, spec: str, entries: Iterable[tuple[Peer, Query]]) -> None:
-    """Make the file of a new job and give it its name."""
-    draft = path.with_name(f".asyncfind-{os.urandom(8).hex()}.part")
-    try:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        os.close(os.open(draft, flags, 0o600))
-        fill(draft, spec_hash(spec), entries)
-        publish(draft, path)
-    except FileExistsError as exc:
-        raise _exists(path) from exc
-    except (OSError, sqlite3.Error) as exc:
-        why = exc.strerror if isinstance(exc, OSError) else str(exc)
-        raise InvalidRequest(
-            f"cannot write the journal {safe(str(path))}: {why}", "Choose another --job."
-        ) from exc
-    finally:
-        with contextlib.suppress(OSError):
-            draft.unlink()
-
-
-def _exists(path: Path) -> InvalidRequest:
-    return InvalidRequest(
-        f"{safe(str(path))} exists", "Use --resume to go on with it, or choose another --job."
-    )
-
-
-def _check_spec(connection: sqlite3.Connection, spec: str, path: Path) -> None:
-    (found,) = connection.execute("SELECT spec_hash FROM job").fetchone()
-    if found != spec_hash(spec):
-        raise InvalidRequest(
-            f"the job {safe(str(path))} is about something else",
-            "Resume it as it was begun, use --force, or choose another --job.",
-        )
 
 
 def _unusable(exc: sqlite3.DatabaseError, path: Path) -> InvalidRequest:

@@ -16,7 +16,7 @@ from typing import Final
 from urllib.parse import quote
 
 from asyncfind.errors import InvalidRequest
-from asyncfind.run.journal_schema import APPLICATION_ID, RUNNING_SETTINGS, SCHEMA, VERSION
+from asyncfind.run.journal_schema import APPLICATION_ID, RUNNING_SETTINGS, SCHEMA, TYPES, VERSION
 from asyncfind.safe import safe
 
 __all__ = [
@@ -176,6 +176,9 @@ def check_whole(connection: sqlite3.Connection, path: Path) -> None:
         if _objects(connection) != expected:
             raise _unusable(path, "its tables are not those of a journal")
         sound = connection.execute("PRAGMA quick_check(1)").fetchall() == [("ok",)]
+        for table, types in TYPES.items():
+            wrong = f"SELECT EXISTS (SELECT 1 FROM {table} WHERE NOT ({types}))"
+            sound = sound and connection.execute(wrong).fetchone() == (0,)
         jobs = connection.execute("SELECT count(*) FROM job").fetchone()[0]
     except sqlite3.DatabaseError as exc:
         raise damaged(path) from exc

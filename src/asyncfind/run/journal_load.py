@@ -1,5 +1,7 @@
 """How a job comes into its journal, and how it comes back to life."""
 
+import contextlib
+import os
 import sqlite3
 import time
 import uuid
@@ -10,21 +12,66 @@ from typing import Any
 
 from asyncfind.errors import InvalidRequest
 from asyncfind.plan import Peer, Query
-from asyncfind.run.journal_file import damaged
-from asyncfind.run.journal_keys import columns_to_text, encode_keys, key_hash, place_of
+from asyncfind.run.journal_file import damaged, publish
+from asyncfind.run.journal_keys import columns_to_text, encode_keys, key_hash, place_of, spec_hash
 from asyncfind.run.journal_schema import SCHEMA
 from asyncfind.run.journal_words import Resumed
 from asyncfind.safe import safe
 
-__all__ = ["address_of", "fill", "peers_of", "resume"]
+__all__ = ["address_of", "check_spec", "exists", "make", "peers_of", "resume"]
 
 
-def fill(path: Path, spec_hash: str, entries: Iterable[tuple[Peer, Query]]) -> None:
+def make(path: Path, spec: str, entries: Iterable[tuple[Peer, Query]]) -> tuple[Peer, ...]:
+    """Make the file of a new job and give it its name; returns its nodes.
+
+    Raises:
+        InvalidRequest: there is something of that name, it cannot be made, or nothing to ask.
+    """
+    draft = path.with_name(f".asyncfind-{os.urandom(8).hex()}.part")
+    try:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        os.close(os.open(draft, flags, 0o600))
+        peers = _fill(draft, spec_hash(spec), entries)
+        publish(draft, path)
+    except FileExistsError as exc:
+        raise exists(path) from exc
+    except (OSError, sqlite3.Error) as exc:
+        why = exc.strerror if isinstance(exc, OSError) else str(exc)
+        raise InvalidRequest(
+            f"cannot write the journal {safe(str(path))}: {why}", "Choose another --job."
+        ) from exc
+    finally:
+        with contextlib.suppress(OSError):
+            draft.unlink()
+    return peers
+
+
+def exists(path: Path) -> InvalidRequest:
+    """The error that says that there is something of this name."""
+    return InvalidRequest(
+        f"{safe(str(path))} exists", "Use --resume to go on with it, or choose another --job."
+    )
+
+
+def check_spec(connection: sqlite3.Connection, spec: str, path: Path) -> None:
+    """Check that a job is about what it is expected to be about; raises InvalidRequest."""
+    (found,) = connection.execute("SELECT spec_hash FROM job").fetchone()
+    if found != spec_hash(spec):
+        raise InvalidRequest(
+            f"the job {safe(str(path))} is about something else",
+            "Resume it as it was begun, use --force, or choose another --job.",
+        )
+
+
+def _fill(path: Path, spec_hash: str, entries: Iterable[tuple[Peer, Query]]) -> tuple[Peer, ...]:
     """Make a journal, neither durable nor safe from a crash before it is synced and renamed.
 
     Args:
         path: of a file that is there and empty.
         entries: read once; none is kept.
+
+    Returns:
+        The nodes.
 
     Raises:
         InvalidRequest: nothing to ask.
@@ -62,6 +109,7 @@ def fill(path: Path, spec_hash: str, entries: Iterable[tuple[Peer, Query]]) -> N
         connection.close()
     if not nodes:
         raise InvalidRequest("the job is empty", "Name at least one node and one query.")
+    return tuple(nodes)
 
 
 def _queries(

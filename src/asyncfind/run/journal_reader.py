@@ -10,7 +10,7 @@ from typing import Any
 from asyncfind.errors import Kind, MalformedIdentifier
 from asyncfind.plan import Peer, Query
 from asyncfind.query.columns import Column
-from asyncfind.query.models import model_of
+from asyncfind.query.models import Model, model_of
 from asyncfind.query.reader import read_item
 from asyncfind.query.syntax import EXPLICIT_VR_LITTLE_ENDIAN
 from asyncfind.records import Find, FindDone, Match, Verdict
@@ -106,6 +106,25 @@ class Snapshot:
         with self._reading():
             listing = self._connection.execute("SELECT name, rows, sha256 FROM export")
             return {name: (rows, sha256) for name, rows, sha256 in listing}
+
+    def columns(self) -> tuple[Column, ...]:
+        """The return keys of all queries, each once, in the order asked."""
+        with self._reading():
+            layouts = self._connection.execute("SELECT columns FROM layout ORDER BY id").fetchall()
+            columns = [one for (text,) in layouts for one in columns_from_text(text)]
+        return tuple({column.path: column for column in columns}.values())
+
+    def models(self) -> tuple[Model, ...]:
+        """The information models of all queries."""
+        with self._reading():
+            uids = self._connection.execute("SELECT DISTINCT model FROM query ORDER BY model")
+            return tuple(model_of(uid) for (uid,) in uids)
+
+    def counts(self) -> dict[Peer, int]:
+        """How many queries each node has in the job."""
+        with self._reading():
+            counts = self._connection.execute("SELECT node, count(*) FROM query GROUP BY node")
+            return {self._peers[node]: count for node, count in counts}
 
     def progress(self) -> Progress:
         """How far the job is."""

@@ -4,9 +4,10 @@ SQLite lets any type into any column. The checks on types are for journals that 
 opening one checks them all, so that whoever reads a row can rely on what it is.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
-__all__ = ["APPLICATION_ID", "RUNNING_SETTINGS", "SCHEMA", "VERSION"]
+__all__ = ["APPLICATION_ID", "RUNNING_SETTINGS", "SCHEMA", "TYPES", "VERSION"]
 
 APPLICATION_ID: Final = 0x61634664
 """`acFd`: what tells a journal from every other SQLite file."""
@@ -21,6 +22,51 @@ RUNNING_SETTINGS: Final = (
     "PRAGMA foreign_keys = ON",
 )
 """What every connection sets; the writer adds the journal mode and how it syncs."""
+
+TYPES: Final[Mapping[str, str]] = {
+    "node": (
+        "typeof(port) = 'integer' AND "
+        "typeof(host) = 'text' AND "
+        "typeof(called) = 'text' AND "
+        "typeof(calling) = 'text' AND "
+        "typeof(name) = 'text'"
+    ),
+    "layout": ("typeof(columns) = 'text'"),
+    "query": (
+        "typeof(ordinal) = 'integer' AND "
+        "typeof(place) = 'blob' AND "
+        "typeof(range) IN ('text', 'null') AND "
+        "typeof(identifier) = 'blob' AND "
+        "typeof(model) = 'text' AND "
+        "typeof(label) = 'text' AND "
+        "typeof(verdict) IN ('text', 'null') AND "
+        "typeof(status) IN ('integer', 'null') AND "
+        "typeof(attempts) = 'integer' AND "
+        "typeof(n) IN ('integer', 'null')"
+    ),
+    "attempt": (
+        "typeof(mono_ms) IN ('real', 'null') AND "
+        "typeof(kind) IN ('text', 'null') AND "
+        "typeof(error) = 'text' AND "
+        "typeof(hint) = 'text'"
+    ),
+    "response": (
+        "typeof(n) = 'integer' AND "
+        "typeof(status) = 'integer' AND "
+        "typeof(syntax) = 'text' AND "
+        "typeof(identifier) IN ('blob', 'null') AND "
+        "typeof(blob) IN ('text', 'null')"
+    ),
+    "coverage": (
+        "typeof(dimension) = 'text' AND "
+        "typeof(low) IN ('text', 'null') AND "
+        "typeof(high) IN ('text', 'null') AND "
+        "typeof(rows) = 'integer'"
+    ),
+}
+"""What the columns of a table hold, where it is for SQLite to say.
+
+It checks them on opening too, but not for those who only read, so everybody asks for them."""
 
 SCHEMA: Final = f"""
 PRAGMA application_id = {APPLICATION_ID};
@@ -45,14 +91,13 @@ CREATE TABLE node (
     state TEXT NOT NULL DEFAULT 'ready',
     since REAL NOT NULL,
     UNIQUE (host, port, called, calling, name),
-    CHECK (typeof(port) = 'integer' AND typeof(host) = 'text' AND typeof(called) = 'text'),
-    CHECK (typeof(calling) = 'text' AND typeof(name) = 'text')
+    CHECK ({TYPES["node"]})
 );
 
 CREATE TABLE layout (
     id INTEGER PRIMARY KEY,
     columns TEXT NOT NULL UNIQUE,
-    CHECK (typeof(columns) = 'text')
+    CHECK ({TYPES["layout"]})
 );
 
 CREATE TABLE query (
@@ -74,11 +119,7 @@ CREATE TABLE query (
     verdict TEXT,
     status INTEGER,
     n INTEGER,
-    CHECK (typeof(ordinal) = 'integer' AND typeof(place) = 'blob'),
-    CHECK (typeof(range) IN ('text', 'null') AND typeof(identifier) = 'blob'),
-    CHECK (typeof(model) = 'text' AND typeof(label) = 'text'),
-    CHECK (typeof(verdict) IN ('text', 'null') AND typeof(status) IN ('integer', 'null')),
-    CHECK (typeof(attempts) = 'integer' AND typeof(n) IN ('integer', 'null'))
+    CHECK ({TYPES["query"]})
 );
 CREATE INDEX query_to_ask ON query (node, state, place);
 
@@ -94,8 +135,7 @@ CREATE TABLE attempt (
     error TEXT NOT NULL DEFAULT '',
     hint TEXT NOT NULL DEFAULT '',
     UNIQUE (query, n),
-    CHECK (typeof(mono_ms) IN ('real', 'null') AND typeof(kind) IN ('text', 'null')),
-    CHECK (typeof(error) = 'text' AND typeof(hint) = 'text')
+    CHECK ({TYPES["attempt"]})
 );
 
 CREATE TABLE response (
@@ -110,8 +150,7 @@ CREATE TABLE response (
     flags INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (query, attempt, n),
     CHECK ((identifier IS NULL) <> (blob IS NULL)),
-    CHECK (typeof(n) = 'integer' AND typeof(status) = 'integer' AND typeof(syntax) = 'text'),
-    CHECK (typeof(identifier) IN ('blob', 'null') AND typeof(blob) IN ('text', 'null'))
+    CHECK ({TYPES["response"]})
 );
 
 CREATE TABLE event (
@@ -137,8 +176,7 @@ CREATE TABLE coverage (
     high TEXT,
     state TEXT NOT NULL CHECK (state IN ('proven', 'assumed', 'open')),
     rows INTEGER NOT NULL,
-    CHECK (typeof(dimension) = 'text' AND typeof(low) IN ('text', 'null')),
-    CHECK (typeof(high) IN ('text', 'null') AND typeof(rows) = 'integer')
+    CHECK ({TYPES["coverage"]})
 );
 CREATE INDEX coverage_of ON coverage (query);
 

@@ -7,7 +7,6 @@ back.
 
 import heapq
 import time
-from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
@@ -15,7 +14,6 @@ import anyio
 from anyio.abc import TaskGroup
 from anyio.streams.memory import MemoryObjectSendStream
 
-from asyncfind.book.pacing import Rate, Span
 from asyncfind.errors import ConnectFailed, Kind, PeerError
 from asyncfind.net.association import Association, associate
 from asyncfind.net.responses import Responses
@@ -32,40 +30,20 @@ from asyncfind.records import (
     Record,
     Verdict,
 )
+from asyncfind.run.course import Manners
 from asyncfind.run.outcome import conclude, unsent
 from asyncfind.run.pace import Concurrency, RateLimit, Window
 from asyncfind.run.retry import Breaker, BreakerState, ProcessBudget, Retry, counts_against
 from asyncfind.run.retry import is_congestion as is_enough
 from asyncfind.run.work import Work
 
-__all__ = ["Manners", "PoliteVisit"]
+__all__ = ["PoliteVisit"]
 
 Batch = list[Record]
 
 _REPORTED_AT_ONCE: Final = 500
 _LONGEST_SLEEP: Final = 30.0
 """Seconds after which a wait looks at the clock again: clocks are set, and machines sleep."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Manners:
-    """How an archive is to be treated.
-
-    Args:
-        cap: the most associations.
-        rate: the most queries in a time; None for as many as it takes.
-        hours: when it may be asked; none at all is always.
-        retries: send again what failed in a way that may pass.
-        give_up: seconds of trouble after which what is left is skipped; None never.
-        statuses: final statuses that are worth another attempt, besides A700.
-    """
-
-    cap: int = 4
-    rate: Rate | None = None
-    hours: tuple[Span, ...] = ()
-    retries: bool = True
-    give_up: float | None = 600.0
-    statuses: frozenset[int] = field(default_factory=frozenset)
 
 
 class PoliteVisit:
@@ -129,7 +107,7 @@ class PoliteVisit:
         while self._again:
             _, _, find, done = heapq.heappop(self._again)
             await self._work.failed(find, done)
-        for find in await self._work.rest():
+        for find in await self._work.rest(verdict, interrupted=kind is Kind.CANCELLED):
             batch.append(unsent(find, verdict, error, hint, kind, self._scheduled))
             if len(batch) == _REPORTED_AT_ONCE:
                 await self._emit(*batch)

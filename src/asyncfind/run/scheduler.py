@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from random import Random
@@ -36,7 +36,8 @@ from asyncfind.run.outcome import conclude, unsent
 from asyncfind.run.reliance import reliance_note
 
 if TYPE_CHECKING:
-    from asyncfind.run.polite import Manners, PoliteVisit
+    from asyncfind.run.course import Course
+    from asyncfind.run.polite import PoliteVisit
 
 __all__ = ["Batch", "run", "stream"]
 
@@ -83,7 +84,7 @@ async def _flatten(batches: MemoryObjectReceiveStream[Batch]) -> AsyncIterator[R
 async def run(
     plan: Plan,
     records: MemoryObjectSendStream[Batch],
-    manners: "Mapping[Peer, Manners] | None" = None,
+    course: "Course | None" = None,
 ) -> None:
     """Visit every peer of `plan`; one peer's trouble is a record, never the end of the run.
 
@@ -92,10 +93,13 @@ async def run(
     its reader must go on reading until then, or close its side.
 
     Args:
-        manners: how each peer is to be treated in a bulk run; None asks all of them at once.
+        course: how a bulk run goes about it; None asks all peers at once, and each query once.
+
+    Raises:
+        OutputFailed: the journal of the course could not be written.
     """
     async with records:
-        visits = _visits(plan, records, manners)
+        visits = _visits(plan, records, course)
         try:
             async with anyio.create_task_group() as tasks:
                 for visit in visits:
@@ -110,27 +114,23 @@ async def run(
 
 
 def _visits(
-    plan: Plan, records: MemoryObjectSendStream[Batch], manners: "Mapping[Peer, Manners] | None"
+    plan: Plan, records: MemoryObjectSendStream[Batch], course: "Course | None"
 ) -> "Sequence[_Visit | PoliteVisit]":
-    if manners is None:
+    if course is None:
         return [_Visit(plan, peer, index, records) for index, peer in enumerate(plan.peers)]
     # Only bulk runs pay for its import.
     from asyncfind.run.polite import PoliteVisit
     from asyncfind.run.retry import ProcessBudget
-    from asyncfind.run.work import MemoryWork
+    from asyncfind.run.work import works_of
 
     budget, random = ProcessBudget(), Random()
+    finds = {peer: _finds(plan, peer, index) for index, peer in enumerate(plan.peers)}
+    works = works_of(plan, finds, course.journal)
     return [
         PoliteVisit(
-            plan,
-            peer,
-            MemoryWork(_finds(plan, peer, index), plan.count(peer)),
-            records,
-            manners[peer],
-            budget=budget,
-            random=random,
+            plan, peer, works[peer], records, course.manners[peer], budget=budget, random=random
         )
-        for index, peer in enumerate(plan.peers)
+        for peer in plan.peers
     ]
 
 

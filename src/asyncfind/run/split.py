@@ -9,13 +9,22 @@ this module asks nobody and knows no clock.
 from collections.abc import Iterator
 from typing import Final
 
-from asyncfind.run.split_coverage import Coverage, Finding
-from asyncfind.run.split_cuts import Cut, cut_by, lies_in
+from asyncfind.run.split_coverage import Coverage
+from asyncfind.run.split_cuts import Cut, calendar_cut, cut_by, lies_in
 from asyncfind.run.split_floor import Floor
+from asyncfind.run.split_tree import (
+    Node,
+    findings,
+    is_torn,
+    limit,
+    misplaced,
+    own_state,
+    worth,
+)
 from asyncfind.run.split_words import (
     Answer,
+    Calendar,
     Constraint,
-    Dimension,
     Form,
     Matching,
     Outcome,
@@ -29,71 +38,6 @@ __all__ = ["Splitter"]
 
 _STOPPED: Final = "stopped at --split-max"
 _UNASKED: Final = "rows without a value cannot be asked"
-
-
-class _Node:
-    """A range, what came of asking for it, and the parts that it was split into.
-
-    Attributes:
-        number: tells it from others of the same range, before or after.
-        state: None until it is known; of a split one what its own cut is worth at best.
-        rows: of its last answer, by unique key; None once nobody needs them any more.
-        outcome: of its last answer; None while it is asked.
-        missing: keys of its rows that no part has brought so far.
-        settled: it and all below have their state.
-        judged: its parts were looked at together.
-        dropped: it is no part of the tree any more.
-        retried: it was asked again, as its parts did not have all of its rows.
-        before: keys that it had when it was asked again at the end.
-    """
-
-    __slots__ = (
-        *("before", "children", "count", "cut", "dropped", "judged", "missing", "number"),
-        *("outcome", "parent", "range", "reason", "retried", "rows", "settled", "state"),
-    )
-
-    def __init__(self, whole: Range, parent: "_Node | None", number: int) -> None:
-        self.range = whole
-        self.parent = parent
-        self.number = number
-        self.children: list[_Node] = []
-        self.cut: Cut | None = None
-        self.state: Proof | None = None
-        self.reason = ""
-        self.rows: dict[str, Row] | None = None
-        self.count = 0
-        self.outcome: Outcome | None = None
-        self.missing: set[str] | None = None
-        self.settled = False
-        self.judged = False
-        self.dropped = False
-        self.retried = False
-        self.before: frozenset[str] | None = None
-
-    @property
-    def is_residual(self) -> bool:
-        """It asks for the rows that have no value of what its parent was split by."""
-        parent = self.parent
-        if parent is None or parent.cut is None:
-            return False
-        own = self.range.get(parent.cut.dimension)
-        return own is not None and own.matching is Matching.EMPTY
-
-    @property
-    def above(self) -> "Iterator[_Node]":
-        """What it is a part of, the nearest first."""
-        node = self.parent
-        while node is not None:
-            yield node
-            node = node.parent
-
-    def walk(self) -> "Iterator[_Node]":
-        """This and all below, parents first."""
-        stack = [self]
-        while stack:
-            node = stack.pop()
-            yield node
-            stack.extend(reversed(node.children))
 
 
 class Splitter:
@@ -110,7 +54,7 @@ class Splitter:
         self._floor = Floor(rules.row_limit)
         self._banned: set[str] = set()
         self._no_empty = not rules.empty_matching
-        self._pending: dict[Range, _Node] = {}
+        self._pending: dict[Range, Node] = {}
         self._new: list[Range] = []
         self._made = 0
         self._queries = 0
@@ -120,9 +64,22 @@ class Splitter:
 
     # What to ask.
 
-    def start(self) -> tuple[Range, ...]:
-        """The first range to ask for."""
-        self._ask(self._root)
+    def start(self, by: Calendar | None = None) -> tuple[Range, ...]:
+        """The first ranges to ask for.
+
+        Args:
+            by: begin with a range for each year, month or day of the first date there is, instead
+                of with the whole.
+        """
+        dates = [one for one in self._rules.dimensions if one.form is Form.DATE]
+        cut = None
+        if by is not None and dates:
+            cut = calendar_cut(dates[0], self._root.range, by, self._rules)
+        if cut is None:
+            self._ask(self._root)
+        else:
+            self._root.rows = {}
+            self._divide(self._root, cut)
         return self._taken()
 
     @property
@@ -154,9 +111,9 @@ class Splitter:
         if node.before is not None:
             self._late.update(node.rows.keys() - node.before)
             node.before = None
-        misplaced = self._misplaced(node)
-        if misplaced:
-            self._punish(node, misplaced)
+        astray = misplaced(node, self._root.range, self._rules)
+        if astray:
+            self._punish(node, astray)
         else:
             for above in node.above:
                 if above.missing is not None:
@@ -183,8 +140,8 @@ class Splitter:
     def coverage(self) -> Coverage:
         """What is known by now of the whole and its parts."""
         return Coverage(
-            state=self._worth(self._root),
-            findings=tuple(self._findings()),
+            state=worth(self._root),
+            findings=tuple(findings(self._root)),
             whole=self._root.range,
             rows=sum(node.count for node in self._leaves()),
             queries=self._queries,
@@ -198,14 +155,14 @@ class Splitter:
         new, self._new = self._new, []
         return tuple(one for one in dict.fromkeys(new) if one in self._pending)
 
-    def _node(self, whole: Range, parent: _Node | None) -> _Node:
+    def _node(self, whole: Range, parent: Node | None) -> Node:
         self._made += 1
-        return _Node(whole, parent, self._made)
+        return Node(whole, parent, self._made)
 
-    def _leaves(self) -> Iterator[_Node]:
+    def _leaves(self) -> Iterator[Node]:
         return (node for node in self._root.walk() if not node.children)
 
-    def _ask(self, node: _Node) -> None:
+    def _ask(self, node: Node) -> None:
         if node.dropped:
             return
         node.settled, node.state, node.reason, node.outcome = False, None, "", None
@@ -216,7 +173,7 @@ class Splitter:
         self._pending[node.range] = node
         self._new.append(node.range)
 
-    def _ask_again(self, node: _Node) -> None:
+    def _ask_again(self, node: Node) -> None:
         for above in node.above:
             above.settled = False
         self._ask(node)
@@ -239,19 +196,7 @@ class Splitter:
 
     # Is an answer what was asked for?
 
-    def _misplaced(self, node: _Node) -> str:
-        """The dimension of which a row has another value than was asked for; empty for none."""
-        assert node.rows is not None
-        for name, constraint in node.range.parts:
-            if self._root.range.get(name) == constraint:
-                continue  # the user's own key, which leads nowhere
-            dimension = self._rules.dimension(name)
-            for row in node.rows.values():
-                if lies_in(dimension, constraint, self._rules.values(row, name)) is False:
-                    return name
-        return ""
-
-    def _punish(self, node: _Node, name: str) -> None:
+    def _punish(self, node: Node, name: str) -> None:
         """Rows came that were not asked for: their key, or emptiness, is not matched here."""
         constraint = node.range.get(name)
         if constraint is not None and constraint.matching is Matching.EMPTY:
@@ -270,13 +215,13 @@ class Splitter:
             else:
                 self._split(node)
 
-    def _split_by(self, name: str) -> _Node | None:
+    def _split_by(self, name: str) -> Node | None:
         for node in self._root.walk():
             if node.cut is not None and node.cut.dimension == name:
                 return node
         return None
 
-    def _drop_parts(self, node: _Node) -> None:
+    def _drop_parts(self, node: Node) -> None:
         for below in node.walk():
             below.dropped = below is not node
             if below.dropped and self._pending.get(below.range) is below:
@@ -305,7 +250,7 @@ class Splitter:
             self._settle(node, Proof.ASSUMED, _UNASKED)
             self._look_together(parent)
 
-    def _residual(self) -> _Node | None:
+    def _residual(self) -> Node | None:
         for node in self._root.walk():
             if node.is_residual and node.reason != _UNASKED:
                 return node
@@ -316,7 +261,7 @@ class Splitter:
 
     # What an answer proves.
 
-    def _judge(self, node: _Node) -> None:
+    def _judge(self, node: Node) -> None:
         """Settle a range by its own answer, else split it or wait for its siblings."""
         parent = node.parent
         if node.outcome is Outcome.FAILED:
@@ -324,22 +269,13 @@ class Splitter:
         elif node.outcome is not Outcome.COMPLETE:
             self._split(node)
         elif not self._is_suspicious(node):
-            self._settle(node, *self._own_state(node))
+            self._settle(node, *own_state(node, self._rules))
         elif parent is None or parent.judged:
             self._split(node)
         if parent is not None:
             self._look_together(parent)
 
-    def _own_state(self, node: _Node) -> tuple[Proof, str]:
-        """Proven, unless nobody can say whether a row was asked for."""
-        for name, constraint in node.range.parts:
-            dimension = self._rules.dimension(name)
-            for row in (node.rows or {}).values():
-                if lies_in(dimension, constraint, self._rules.values(row, name)) is None:
-                    return Proof.ASSUMED, f"rows whose {name} cannot be read"
-        return Proof.PROVEN, ""
-
-    def _is_suspicious(self, node: _Node) -> bool:
+    def _is_suspicious(self, node: Node) -> bool:
         kind = node.range.kind
         if self._floor.suspects(kind, node.count):
             return True
@@ -355,7 +291,7 @@ class Splitter:
         self._floor.learn(kind, count)
         self._doubt()
 
-    def _doubt(self, keep: _Node | None = None) -> None:
+    def _doubt(self, keep: Node | None = None) -> None:
         """More is known of limits: ask again what was proven by a count that is no proof now."""
         for node in list(self._leaves()):
             if (
@@ -365,7 +301,7 @@ class Splitter:
             ):
                 self._ask_again(node)
 
-    def _look_together(self, parent: _Node) -> None:
+    def _look_together(self, parent: Node) -> None:
         """Once all parts have answers: was the whole cut, or do both ways of asking agree?"""
         children = parent.children
         if parent.dropped or parent.judged or not children:
@@ -373,7 +309,7 @@ class Splitter:
         if not all(one.settled or one.outcome is not None for one in children):
             return
         parent.judged = True
-        if self._is_torn(parent):
+        if is_torn(parent, self._rules):
             assert parent.cut is not None
             self._ban(parent.cut.dimension)
             return
@@ -384,7 +320,7 @@ class Splitter:
                 continue
             if agreed:
                 self._floor.clear(child.range.kind, child.count)
-                self._settle(child, *self._own_state(child))
+                self._settle(child, *own_state(child, self._rules))
             else:
                 self._split(child)
         if agreed:
@@ -393,7 +329,7 @@ class Splitter:
             self._forget(child)
         self._rise(children[0])
 
-    def _agree(self, parent: _Node) -> bool:
+    def _agree(self, parent: Node) -> bool:
         """Whether the parts have the same rows as the whole, and could not have been cut alike.
 
         A part with fewer rows than the whole was not cut, if the peer has one limit for both.
@@ -410,29 +346,9 @@ class Splitter:
             for child in parent.children
         )
 
-    def _is_torn(self, parent: _Node) -> bool:
-        """Whether a row is in two parts without having a value of both."""
-        cut = parent.cut
-        assert cut is not None
-        dimension = self._rules.dimension(cut.dimension)
-        where: dict[str, _Node] = {}
-        for child in parent.children:
-            own = child.range.get(cut.dimension)
-            assert own is not None
-            for key, row in (child.rows or {}).items():
-                other = where.setdefault(key, child)
-                there = other.range.get(cut.dimension)
-                if other is child or there is None or other.rows is None:
-                    continue
-                here = self._rules.values(row, cut.dimension)
-                back = self._rules.values(other.rows[key], cut.dimension)
-                if False in (lies_in(dimension, there, here), lies_in(dimension, own, back)):
-                    return True
-        return False
-
     # Splitting and settling.
 
-    def _split(self, node: _Node) -> None:
+    def _split(self, node: Node) -> None:
         """Make parts of a range, by the first dimension that can, and ask for them."""
         if node.dropped:
             return
@@ -447,8 +363,12 @@ class Splitter:
             refused = node.outcome is Outcome.TOO_MANY
             self._settle(node, Proof.OPEN, "refused" if refused else f"{node.count:,} rows")
             return
+        self._divide(node, cut)
+
+    def _divide(self, node: Node, cut: Cut) -> None:
+        """Ask for the parts that a cut makes of a range, instead of for the range."""
         node.cut, node.judged = cut, False
-        self._limit(node, cut, dimension)
+        limit(node, cut, self._rules, no_empty=self._no_empty)
         parts = cut.parts
         if cut.residual and not self._no_empty:
             parts = (*parts, Constraint(Matching.EMPTY))
@@ -459,33 +379,7 @@ class Splitter:
             self._ask(child)
         self._look_together(node)
 
-    def _limit(self, node: _Node, cut: Cut, dimension: Dimension) -> None:
-        """What a cut can prove at best, and which rows its parts must bring."""
-        rows = (node.rows or {}).values()
-        name = cut.dimension
-        node.state, node.reason = Proof.PROVEN, ""
-        node.missing = set()
-        empty = unread = 0
-        for row in rows:
-            values = self._rules.values(row, name)
-            if not values and cut.residual:
-                empty += 1
-                if not self._no_empty:
-                    node.missing.add(row.key)
-            elif any(lies_in(dimension, part, values) for part in cut.parts):
-                node.missing.add(row.key)
-            else:
-                unread += 1
-        if not cut.sure:
-            node.state, node.reason = Proof.ASSUMED, f"only usual values of {name} were asked"
-        if unread:
-            node.state = Proof.ASSUMED
-            node.reason = f"{unread:,} rows whose {name} cannot be asked"
-        if cut.residual and self._no_empty:
-            node.state = Proof.ASSUMED
-            node.reason = f"{empty:,} rows without {name} cannot be asked"
-
-    def _settle(self, node: _Node, state: Proof, reason: str = "") -> None:
+    def _settle(self, node: Node, state: Proof, reason: str = "") -> None:
         """A range has its state, and so perhaps has what it is a part of."""
         if node.dropped:
             return
@@ -494,18 +388,18 @@ class Splitter:
             self._forget(node)
         self._rise(node)
 
-    def _rise(self, node: _Node) -> None:
+    def _rise(self, node: Node) -> None:
         """Settle what a range is a part of, as far as all of the parts are."""
         for above in node.above:
             if not above.judged or not all(child.settled for child in above.children):
                 return
-            if above.missing and self._worth(above) is not Proof.OPEN:
+            if above.missing and worth(above) is not Proof.OPEN:
                 self._search(above)
                 return
             above.settled = True
             above.rows = above.missing = None
 
-    def _search(self, node: _Node) -> None:
+    def _search(self, node: Node) -> None:
         """All parts were proven, but rows of the whole are in none of them."""
         cut, rows, missing = node.cut, node.rows or {}, node.missing or set()
         assert cut is not None
@@ -519,30 +413,7 @@ class Splitter:
         else:
             self._ban(cut.dimension)
 
-    def _forget(self, node: _Node) -> None:
+    def _forget(self, node: Node) -> None:
         """Drop rows that nobody needs: only ranges with "now" in them are compared again."""
         if node.settled and not node.children and not self._has_now(node.range):
             node.rows = None
-
-    def _worth(self, node: _Node) -> Proof:
-        """What is known of a range: no more than of the worst of its parts."""
-        stack, worst = [node], Proof.PROVEN
-        while stack:
-            one = stack.pop()
-            worst = Proof.worst((worst, one.state or Proof.OPEN))
-            stack.extend(one.children)
-        return worst
-
-    def _findings(self) -> Iterator[Finding]:
-        """The largest ranges that are proven, and every reason why others are not."""
-        stack = [self._root]
-        while stack:
-            node = stack.pop()
-            worth = self._worth(node)
-            if worth is Proof.PROVEN:
-                count = sum(one.count for one in node.walk() if not one.children)
-                yield Finding(node.range, worth, count, "")
-                continue
-            if not node.children or node.state is not Proof.PROVEN:
-                yield Finding(node.range, node.state or Proof.OPEN, node.count, node.reason)
-            stack.extend(reversed(node.children))

@@ -11,9 +11,18 @@ from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from typing import Final, NamedTuple
 
-from asyncfind.run.split_words import Constraint, Dimension, Form, Matching, Range, Row, Rules
+from asyncfind.run.split_words import (
+    Calendar,
+    Constraint,
+    Dimension,
+    Form,
+    Matching,
+    Range,
+    Row,
+    Rules,
+)
 
-__all__ = ["Cut", "cut_by", "days_of", "lies_in", "parse_date", "parse_time"]
+__all__ = ["Cut", "calendar_cut", "cut_by", "days_of", "lies_in", "parse_date", "parse_time"]
 
 _DATE: Final = re.compile(r"([0-9]{4})(\.?)([0-9]{2})\2([0-9]{2})")
 """DA, and what it was before 1993 (PS3.5 Section 6.2 note)."""
@@ -71,6 +80,49 @@ def cut_by(dimension: Dimension, whole: Range, rows: Iterable[Row], rules: Rules
     return Cut(name, parts, False, residual) if parts else None
 
 
+def calendar_cut(dimension: Dimension, whole: Range, by: Calendar, rules: Rules) -> Cut | None:
+    """A cut of a date by the calendar; None where it has no room for one.
+
+    A range without ends has one piece before `rules.earliest`, and one after `rules.latest`.
+    """
+    name = dimension.name
+    constraint = whole.get(name)
+    if constraint is not None and constraint.matching is not Matching.RANGE:
+        return None
+    low = constraint.low if constraint is not None else None
+    high = constraint.high if constraint is not None else None
+    first, last = parse_date(low or rules.earliest), parse_date(high or rules.latest)
+    if first is None or last is None or first >= last:
+        return None
+    parts = []
+    begin = first
+    while begin <= last:
+        following = _next_piece(begin, by)
+        end = min(last, following - timedelta(days=1))
+        parts.append(Constraint(Matching.RANGE, _date_text(begin), _date_text(end)))
+        if end == last:
+            break
+        begin = following
+    if low is None:
+        before = _date_text(first - timedelta(days=1))
+        parts.insert(0, Constraint(Matching.RANGE, None, before))
+    if high is None:
+        parts.append(Constraint(Matching.RANGE, _date_text(last + timedelta(days=1)), None))
+    return Cut(name, tuple(parts), True, constraint is None) if len(parts) > 1 else None
+
+
+def _next_piece(begin: date, by: Calendar) -> date:
+    if by is Calendar.DAY:
+        return begin + timedelta(days=1)
+    if by is Calendar.MONTH and begin.month < 12:
+        return date(begin.year, begin.month + 1, 1)
+    return date(begin.year + 1, 1, 1)
+
+
+def _date_text(day: date) -> str:
+    return f"{day.year:04}{day.month:02}{day.day:02}"
+
+
 def _date_halves(constraint: Constraint | None, rules: Rules) -> tuple[Constraint, ...]:
     low = constraint.low if constraint is not None else None
     high = constraint.high if constraint is not None else None
@@ -88,8 +140,8 @@ def _date_halves(constraint: Constraint | None, rules: Rules) -> tuple[Constrain
     middle = a + (b - a) // 2
     after = middle + timedelta(days=1)
     return (
-        Constraint(Matching.RANGE, low, f"{middle:%Y%m%d}".zfill(8)),
-        Constraint(Matching.RANGE, f"{after:%Y%m%d}".zfill(8), high),
+        Constraint(Matching.RANGE, low, _date_text(middle)),
+        Constraint(Matching.RANGE, _date_text(after), high),
     )
 
 

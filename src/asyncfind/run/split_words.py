@@ -12,6 +12,7 @@ from typing import Final, NamedTuple, Self
 
 __all__ = [
     "Answer",
+    "Calendar",
     "Constraint",
     "Dimension",
     "Form",
@@ -75,6 +76,14 @@ class Dimension:
     single: bool = True
     folded: bool = False
     current: bool = False
+
+
+class Calendar(StrEnum):
+    """Pieces of the calendar to begin with."""
+
+    YEAR = "year"
+    MONTH = "month"
+    DAY = "day"
 
 
 class Matching(StrEnum):
@@ -205,6 +214,7 @@ class Answer:
 
 
 SPLIT_MAX: Final = 1000
+"""Queries that one may be split into."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

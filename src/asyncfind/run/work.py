@@ -1,17 +1,19 @@
 """Where the queries of a bulk run come from, and where it is kept what became of them."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
-from typing import Protocol
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
 
 from asyncfind.errors import Kind
-from asyncfind.plan import Peer
+from asyncfind.plan import Peer, Plan
 from asyncfind.records import Find, FindDone, Match, Verdict
-from asyncfind.run.journal import Journal
-from asyncfind.run.journal_words import Claim
 from asyncfind.run.outcome import unsent
 
-__all__ = ["JournalWork", "MemoryWork", "Work"]
+if TYPE_CHECKING:
+    from asyncfind.run.journal import Journal
+    from asyncfind.run.journal_words import Claim
+
+__all__ = ["JournalWork", "MemoryWork", "Work", "works_of"]
 
 _CLAIMED_AT_ONCE = 8
 """Queries that a node takes out of the journal at a time: each claim is a turn of its writer."""
@@ -44,8 +46,8 @@ class Work(Protocol):
     async def ended(self, find: Find, done: FindDone) -> None:
         """The query has its verdict; nobody may be told before this returns."""
 
-    async def rest(self) -> Sequence[Find]:
-        """Take what is left, to be reported and never asked in this run."""
+    async def rest(self, verdict: Verdict, *, interrupted: bool) -> Sequence[Find]:
+        """Take what is left, never to be asked in this run; returns what is to be reported."""
 
     def attempt(self, find: Find) -> int:
         """Which attempt this is, from 1."""
@@ -92,8 +94,8 @@ class MemoryWork:
         """The query has its verdict."""
         self._attempts.pop(find, None)
 
-    async def rest(self) -> Sequence[Find]:
-        """Take what is left, to be reported and never asked in this run."""
+    async def rest(self, verdict: Verdict, *, interrupted: bool) -> Sequence[Find]:
+        """Take what is left, never to be asked in this run; returns what is to be reported."""
         rest = [*self._again, *self._finds]
         self._again.clear()
         self.left = 0
@@ -113,7 +115,7 @@ class JournalWork:
 
     is_staged = True
 
-    def __init__(self, journal: Journal, peer: Peer, count: int) -> None:
+    def __init__(self, journal: "Journal", peer: Peer, count: int) -> None:
         self.left = count
         self._journal = journal
         self._peer = peer
@@ -127,6 +129,7 @@ class JournalWork:
                 self._claims[claim.find] = claim
                 self._taken.append(claim.find)
         if not self._taken:
+            self.left = 0
             return None
         self.left -= 1
         return self._taken.popleft()
@@ -149,15 +152,34 @@ class JournalWork:
         """The query has its verdict, which is durable when this returns."""
         await self._journal.finish(self._claims.pop(find), done)
 
-    async def rest(self) -> Sequence[Find]:
-        """Give back what was claimed; what is pending stays so, for the run that resumes."""
+    async def rest(self, verdict: Verdict, *, interrupted: bool) -> Sequence[Find]:
+        """Give back what was claimed. It is the journal that tells of what is left."""
         while self._taken:
             find = self._taken.popleft()
             done = unsent(find, Verdict.SKIPPED, "not begun", "", Kind.CANCELLED, 0.0)
             await self._journal.retry(self._claims.pop(find), done)
+        if self.left and not interrupted:
+            await self._journal.skip(self._peer, verdict)
         self.left = 0
         return ()
 
     def attempt(self, find: Find) -> int:
         """Which attempt this is, from 1 over all runs of the job."""
         return self._claims[find].number
+
+
+def works_of(
+    plan: Plan, finds: Mapping[Peer, Iterator[Find]], journal: "Journal | None"
+) -> dict[Peer, Work]:
+    """The work of each peer of a plan.
+
+    Args:
+        finds: what is to be asked of each peer, where no journal says so.
+    """
+    if journal is None:
+        return {peer: MemoryWork(finds[peer], plan.count(peer)) for peer in plan.peers}
+    states = journal.progress().states
+    return {
+        peer: JournalWork(journal, peer, states.get((peer.node, "pending"), 0))
+        for peer in plan.peers
+    }

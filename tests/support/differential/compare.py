@@ -6,6 +6,7 @@ import shutil
 import struct
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 __all__ = ["Outcome", "differences", "mask_file", "mask_pdu", "mask_text", "run_both"]
 
 _LIMIT = 30
+_DEFLATED = b"1.2.840.10008.1.2.1.99"
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ def run_both(
     inputs: Path,
     scratch: Path,
     connect: Callable[[], tuple[int, Callable[[], list[bytes]]]],
+    files: Sequence[tuple[str, bytes]] = (),
 ) -> tuple[Outcome, Outcome]:
     """Run findscu, then `asyncfind findscu`.
 
@@ -38,20 +41,22 @@ def run_both(
         argv: arguments; `@PORT@` stands for the port.
         inputs: files that are there when the program starts.
         scratch: an empty folder.
+        files: that are there too, by name.
         connect: prepares a peer; its port, and what gives the PDUs that it was sent.
     """
     ours = [sys.executable, "-m", "asyncfind", "findscu"]
     found = []
     for name, command in (("theirs", ["findscu"]), ("ours", ours)):
         port, take = connect()
-        found.append(_run([*command, *argv], port, inputs, scratch / name, take))
+        folder = scratch / name
+        shutil.copytree(inputs, folder)
+        for file, content in files:
+            (folder / file).write_bytes(content)
+        found.append(_run([*command, *argv], port, folder, take))
     return found[0], found[1]
 
 
-def _run(
-    command: list[str], port: int, inputs: Path, folder: Path, take: Callable[[], list[bytes]]
-) -> Outcome:
-    shutil.copytree(inputs, folder)
+def _run(command: list[str], port: int, folder: Path, take: Callable[[], list[bytes]]) -> Outcome:
     before = {path.relative_to(folder) for path in folder.rglob("*")}
     environment = {name: value for name, value in os.environ.items() if name != "DCMDICTPATH"}
     done = subprocess.run(
@@ -78,6 +83,7 @@ def mask_text(text: bytes, port: int) -> bytes:
     """Output without the port, the dictionary's folder and the own implementation."""
     text = text.replace(str(port).encode(), b"@PORT@")
     text = re.sub(rb"(Loading file: )\S*/", rb"\1", text)
+    text = re.sub(rb"(new generated SOPInstanceUID \[)[0-9.]*", rb"\1", text)
     return re.sub(rb"(Our Implementation (?:Class UID|Version Name): ) *\S*", rb"\1", text)
 
 
@@ -110,7 +116,11 @@ def mask_file(raw: bytes) -> bytes:
         if number not in (0x0000, 0x0003, 0x0012, 0x0013):
             kept.append(raw[pos:end])
         pos = end
-    return b"".join(kept) + raw[pos:]
+    rest = raw[pos:]
+    if _DEFLATED in b"".join(kept):
+        # How much is deflated at a time, and so the bytes that come of it, is the library's.
+        rest = zlib.decompress(rest, -zlib.MAX_WBITS)
+    return b"".join(kept) + rest
 
 
 def differences(theirs: Outcome, ours: Outcome) -> list[str]:

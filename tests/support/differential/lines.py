@@ -1,10 +1,34 @@
 """Command lines of findscu, made from a seed."""
 
 import random
-from collections.abc import Iterator
+import struct
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from differential.peers import SCRIPTS
+from differential.datasets import (
+    SYNTAXES,
+    Element,
+    change_byte,
+    cut_off,
+    cut_up,
+    data_set,
+    invent,
+    is_sorted,
+    misalign,
+    spoil,
+)
+from differential.peers import (
+    READ,
+    RELEASE,
+    SCRIPTS,
+    Event,
+    ac,
+    command,
+    explicit,
+    final,
+    p_data,
+    pdv,
+)
 
 __all__ = ["Case", "generate"]
 
@@ -15,11 +39,20 @@ class Case:
 
     Args:
         peer: `dcmqrscp`, `wlmscpfs`, `none`, or the name of a script.
+        events: of a script of its own; none where the name says it all.
+        files: that it finds besides the ones there always are, by name.
     """
 
     number: int
     peer: str
     argv: tuple[str, ...]
+    events: tuple[Event, ...] = ()
+    files: tuple[tuple[str, bytes], ...] = ()
+
+    @property
+    def script(self) -> Sequence[Event]:
+        """What a scripted peer is to do."""
+        return self.events or SCRIPTS[self.peer]
 
     def __str__(self) -> str:
         return f"{self.number}: {self.peer}: {' '.join(self.argv)}"
@@ -45,7 +78,7 @@ _MATCHES = (
 _STEP = "ScheduledProcedureStepSequence"
 _WORKLIST_KEYS = (
     *("PatientName", "PatientID", "AccessionNumber", "PatientName=*a*", "RequestedProcedureID"),
-    *(f"{_STEP}[0].Modality=CT", f"{_STEP}[0].Modality", f"(0040,0100)[0].(0040,0001)"),
+    *(f"{_STEP}[0].Modality=CT", f"{_STEP}[0].Modality", "(0040,0100)[0].(0040,0001)"),
     *(f"{_STEP}[0].ScheduledProcedureStepStartDate=20000101-20301231", "StudyInstanceUID"),
     *(f"{_STEP}[0].0040,0006", f"{_STEP}", "ReferencedStudySequence[0].ReferencedSOPClassUID"),
 )
@@ -67,7 +100,12 @@ _ODD_KEYS = (
     *("(0040,a124)=1.2.3", "SOPClassUID==CTImageStorage", "SOPClassUID==Nothing", "0008,0016=1.2"),
     *("(0000,0002)=1.2", "(0002,0010)=1.2.3", "(0008,0000)=1", "PatientComments=a\\b"),
     *("(0072,0082)=-5", "(0072,0083)=18446744073709551615", "(0066,0016)=1.5\\-0.1"),
-    *("(0072,0078)=4294967296", "(0072,007c)=-2147483648", "PatientName=M\u00fcller", "TextValue=x"),
+    *(
+        "(0072,0078)=4294967296",
+        "(0072,007c)=-2147483648",
+        "PatientName=M\u00fcller",
+        "TextValue=x",
+    ),
     *("(0040,0100)[0].(0040,0008)[1].CodeValue=C", "PatientName=ABC", "PatientName=ABCD"),
     *("StudyInstanceUID=1.2.3", "StudyInstanceUID=1.2.34", "PersonAddress=a", "URNCodeValue=u"),
     *("PatientName=" + "x" * 300, "TextValue=" + "y" * 70_000, "PatientID=" + "z" * 66_000),
@@ -99,14 +137,17 @@ def generate(seed: int, count: int) -> Iterator[Case]:
         count: how many; kinds take turns, so that each has its share.
     """
     chance = random.Random(seed)
-    makers = (_scripted, _archive, _keys, _worklist, _usage, _files, _archive, _keys, _scripted)
     scripts = list(SCRIPTS)
     chance.shuffle(scripts)
     for number in range(count):
-        maker = makers[number % len(makers)]
+        maker = _MAKERS[number % len(_MAKERS)]
         if maker is _scripted:
-            script = scripts[number % len(scripts)]
-            yield Case(number, script, _scripted(chance))
+            script = scripts[number * 2 // len(_MAKERS) % len(scripts)]
+            yield Case(number, script, _scripted(chance, script))
+        elif maker is _answered:
+            yield _answered(chance, number)
+        elif maker is _odd_file:
+            yield _odd_file(chance, number)
         else:
             peer = {_archive: "dcmqrscp", _worklist: "wlmscpfs", _usage: "none"}.get(maker, "")
             yield Case(number, peer or "no match", maker(chance))
@@ -128,24 +169,37 @@ def _logging(chance: random.Random) -> list[str]:
     return chance.choice(([], [], ["-v"], ["-v"], ["-d"], ["-q"], ["-ll", level]))
 
 
-def _output(chance: random.Random) -> list[str]:
-    return chance.choice(
-        (
-            *([], [], [], [], ["+sr"], ["-sr"], ["+dc"], ["-X"], ["-Xx"], ["-Xs", "all.xml"]),
-            *(["-X", "+sr"], ["-X", "-Xlo", "2"], ["-Xx", "-od", "out"], ["-X", "-od", "out/"]),
-            *(["-Xs", "missing/all.xml"], ["-X", "-od", "missing"], ["-Xs", ""], ["+dc", "-Xx"]),
-            *(["-dc", "+dc", "-X"], ["-Xs", "all.xml", "-od", "out"], ["-X", "-Xs", "all.xml"]),
-        )
-    )
+def _output(chance: random.Random, *, single: bool = True) -> list[str]:
+    """What is done with answers.
+
+    Args:
+        single: -Xs too. Not for an archive with Japanese names (ISO 2022 IR 87): whether findscu
+            can convert these depends on the tables of the C library.
+    """
+    choices: list[list[str]] = [
+        *([], [], [], [], ["+sr"], ["-sr"], ["+dc"], ["-X"], ["-Xx"], ["-Xs", ""]),
+        *(["-X", "+sr"], ["-X", "-Xlo", "2"], ["-Xx", "-od", "out"], ["-X", "-od", "out/"]),
+        *(["-X", "-od", "missing"], ["+dc", "-Xx"], ["-dc", "+dc", "-X"]),
+    ]
+    if single:
+        choices += [
+            *(["-Xs", "all.xml"], ["-Xs", "missing/all.xml"], ["-Xs", "all.xml", "-od", "out"]),
+            *(["-X", "-Xs", "all.xml"], ["-Xs", "all.xml", "+sr", "+dc"]),
+        ]
+    return chance.choice(choices)
 
 
 def _network(chance: random.Random) -> list[str]:
+    """Options of associations with live servers.
+
+    Without --cancel: how much such a server sends before it sees that is a race.
+    """
     return chance.choice(
         (
-            *([], [], [], [], ["--repeat", "2"], ["--cancel", "1"], ["--abort"], ["--cancel", "0"]),
+            *([], [], [], [], ["--repeat", "2"], ["--repeat", "3"], ["--abort"], ["--cancel", "0"]),
             *(["-pdu", "4096"], ["-pdu", "131072"], ["-pdu", "5001"], ["--repeat", "3", "--abort"]),
             *(["-aet", "OTHER"], ["-aet", "A TITLE THAT IS TOO LONG"], ["-td", "5"], ["-ts", "0"]),
-            *(["-ts", "-1"], ["-ta", "5"], ["-to", "5"], ["--cancel", "2", "--repeat", "2"], ["-u"]),
+            *(["-ts", "-1"], ["-ta", "5"], ["-to", "5"], ["-u"], ["-u"]),
         )
     )
 
@@ -174,7 +228,7 @@ def _archive(chance: random.Random) -> tuple[str, ...]:
         _pairs("-k", keys),
         _address(title),
         _logging(chance),
-        _output(chance),
+        _output(chance, single=False),
         _network(chance),
         _syntax(chance),
     )
@@ -211,11 +265,119 @@ def _files(chance: random.Random) -> tuple[str, ...]:
     )
 
 
-def _scripted(chance: random.Random) -> tuple[str, ...]:
+def _scripted(chance: random.Random, script: str) -> tuple[str, ...]:
     keys = [chance.choice(("PatientID", "PatientName=A", "0010,0020=1"))]
     output = chance.choice(([], [], [], ["-X"], ["-Xx"], ["-Xs", "all.xml"], ["+sr"], ["-sr"]))
     level = chance.choice(([], ["-v"], ["-v"], ["-d"], ["-q"]))
-    return (*_pairs("-k", keys), *output, *level, "-ta", "1", "127.0.0.1", "@PORT@")
+    cancel = ["--cancel", "2"] if script.startswith("cancelled") else []
+    titles = chance.choice(([], [], [], [], [], ["-aet", ""], ["-aec", ""]))
+    return (
+        *_pairs("-k", keys),
+        *(*output, *level, *cancel, *titles),
+        *("-ta", "1", "127.0.0.1", "@PORT@"),
+    )
+
+
+def _invented(chance: random.Random, syntax: str) -> list[Element]:
+    """A data set, most often with one or two things wrong.
+
+    Not when it is deflated: where a value is longer than what there is, DCMTK shows memory that
+    nobody has written to.
+    """
+    elements = invent(chance)
+    if syntax != "deflated":
+        for _ in range(chance.choice((0, 1, 1, 1, 2))):
+            elements = spoil(chance, elements)
+        if chance.random() < 0.3:
+            elements = misalign(chance, elements)
+    return elements
+
+
+def _answered(chance: random.Random, number: int) -> Case:
+    """A peer that answers with such data sets."""
+    syntax = chance.choice(tuple(SYNTAXES))
+    events: list[Event] = [READ, ac(syntax=SYNTAXES[syntax]), READ, READ]
+    is_whole = True
+    for _ in range(chance.randint(1, 2)):
+        events.append(p_data(pdv(command(), command=True)))
+        elements = _invented(chance, syntax)
+        data = data_set(elements, syntax)
+        if syntax != "deflated" and chance.random() < 0.2:
+            is_whole = False
+            cut = chance.random() < 0.7
+            pieces = [cut_off(chance, elements, syntax) if cut else change_byte(chance, data)]
+        elif is_sorted(elements):
+            pieces = cut_up(chance, data)
+        else:
+            pieces = [data]
+        for place, piece in enumerate(pieces):
+            is_last = place == len(pieces) - 1
+            even = piece if chance.random() < 0.1 else piece + b"\0" * (len(piece) % 2)
+            events.append(p_data(pdv(even, command=False, last=is_last)))
+    events += [final(), READ, RELEASE]
+    output = chance.choice(([], [], [], ["-X"], ["-Xx"], ["-Xs", "all.xml"], ["+sr", "-Xx"]))
+    if not is_whole:
+        # What a changed byte makes of the last value may be the same promise; see `cut_off`.
+        output = []
+    level = chance.choice(([], ["-v"], ["-d"], ["-d"]))
+    correction = ["+dc"] if chance.random() < 0.2 else []
+    proposed = {"big": ["-xb"], "implicit": ["-xi"], "deflated": ["-xd"]}.get(syntax, [])
+    argv = [
+        *("-k", "PatientID", *output, *level, *correction, *proposed),
+        *("-ta", "1", "127.0.0.1", "@PORT@"),
+    ]
+    return Case(number, f"answers in {syntax}", tuple(argv), tuple(events))
+
+
+_META_SYNTAXES = (
+    *("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.5", "1.2.3", ""),
+    *("1.2.840.10008.1.2.1 ", "1.2.840.113619.5.2", "1.2.840.10008.1.2.4.95"),
+)
+
+
+def _odd_file(chance: random.Random, number: int) -> Case:
+    """A query file with something wrong, or with less of a head than it should have."""
+    syntax = chance.choice(tuple(SYNTAXES))
+    elements = _invented(chance, syntax)
+    data = data_set(elements, syntax)
+    if syntax != "deflated" and chance.random() < 0.3:
+        cut = chance.random() < 0.5
+        data = cut_off(chance, elements, syntax) if cut else change_byte(chance, data)
+    kind = chance.randrange(6)
+    if kind == 0:
+        content = data
+    else:
+        uid = SYNTAXES[syntax] if kind < 4 else chance.choice(_META_SYNTAXES)
+        content = _head(chance, uid, wrong=kind == 3) + data
+    if chance.random() < 0.1:
+        content = change_byte(chance, content)
+    level = chance.choice(([], ["-v"], ["-d"], ["-d"]))
+    correction = ["+dc"] if chance.random() < 0.2 else []
+    keys = ["-k", "PatientID=1"] if chance.random() < 0.3 else []
+    proposed = chance.choice(([], [], ["-u"]))
+    argv = (*level, *correction, *keys, *proposed, "127.0.0.1", "@PORT@", "odd.dcm")
+    return Case(number, "no match", argv, files=(("odd.dcm", content),))
+
+
+def _head(chance: random.Random, uid: str, *, wrong: bool) -> bytes:
+    """Preamble and meta information, perhaps wrong in one way."""
+    value = uid.encode()
+    elements = [explicit(2, 0x10, "UI", value + b"\0" * (len(value) % 2))]
+    if chance.random() < 0.5:
+        elements.insert(0, explicit(2, 1, "OB", b"\0\1"))
+        elements.append(explicit(2, 0x13, "SH", b"X "))
+    fault = chance.randrange(6) if wrong else -1
+    if fault == 0:
+        elements.append(explicit(8, 0x50, "SH", b"ACC1"))
+    elif fault == 1:
+        chance.shuffle(elements)
+    elif fault == 2:
+        elements = [element for element in elements if element[2:4] != b"\x10\0"]
+    body = b"".join(elements)
+    length = len(body) + (chance.choice((-2, 2, 100, -8)) if fault == 3 else 0)
+    first = b"" if fault == 4 else explicit(2, 0, "UL", struct.pack("<i", length))
+    preamble = b"" if fault == 5 else bytes(128) + b"DICM"
+    return preamble + first + body
 
 
 def _usage(chance: random.Random) -> tuple[str, ...]:
@@ -232,3 +394,10 @@ def _usage(chance: random.Random) -> tuple[str, ...]:
     if chance.random() < 0.2:
         groups.append(["missing.dcm"])
     return _shuffled(chance, *groups)
+
+
+_MAKERS = (
+    *(_scripted, _answered, _archive, _keys, _worklist, _odd_file, _usage, _answered, _files),
+    *(_archive, _keys, _scripted, _answered, _odd_file),
+)
+"""Kinds of command lines; they take turns."""

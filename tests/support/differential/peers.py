@@ -1,5 +1,6 @@
 """Peers that do as a script says: what real archives do rarely, or should never do."""
 
+import contextlib
 import socket
 import struct
 import threading
@@ -14,6 +15,7 @@ Event = bytes | float | None
 script says `READ`."""
 
 READ = 0.0
+_A_ABORT = 7
 _EXPLICIT = "1.2.840.10008.1.2.1"
 _IMPLICIT = "1.2.840.10008.1.2"
 
@@ -112,6 +114,26 @@ RELEASE = _pdu(6, bytes(4))
 RELEASE_RQ = _pdu(5, bytes(4))
 ABORT = _pdu(7, bytes(4))
 _DETAIL = _element(0, 0x901, struct.pack("<HH", 0x10, 0x10)) + _element(0, 0x902, b"NOT THIS")
+_REQUEST = b"".join(
+    (
+        *(_element(0, 0x110, b"\1\0"), _element(0, 0x600, b"THERE "), _element(0, 0x700, b"\0\0")),
+        *(_element(0, 3, b"1.2\0"), _element(0, 0x1000, b"1.2\0"), _element(0, 0x1001, b"1.2\0")),
+    )
+)
+_NAMES = (
+    (b"ISO_IR 100", b"M\xfcller^J "),
+    (b"ISO_IR 144", b"\xb8\xd2\xd0\xdd^X "),
+    (b"ISO_IR 192", b"M\xc3\xbcller^J"),
+    (b"ISO_IR 166", b"\xa1\xa2^X"),
+    (b"GB18030 ", b"\xcd\xf5^\xd0\xa1"),
+    (b"ISO_IR 6", b"DOE^JOHN"),
+    (b"", b"M\xfcller "),
+    (b"ISO_IR 9", b"M\xfcller "),
+    (b"ISO_IR 100", b"long " * 20 + b"\xe4 " * 10),
+    (b"\\ISO 2022 IR 126 ", b"A^B=\x1b-F\xe1\xe2^x "),
+    (b"\\ISO 2022 IR 149 ", b"Hong=\x1b$)C\xfb\xf3^\x1b$)C\xd1\xce "),
+    (b"ISO 2022 IR 100\\ISO 2022 IR 100 ", b"M\xfcller\x1b-A^"),
+)
 
 _GOOD = [final(), READ, RELEASE]
 
@@ -189,14 +211,14 @@ SCRIPTS: dict[str, list[Event]] = {
         ),
         *_GOOD,
     ),
-    "all in one PDU": _typical(
-        p_data(
-            pdv(command(), command=True),
-            pdv(DATA, command=False),
-            pdv(command(status=0), command=True),
-        ),
-        READ,
-        RELEASE,
+    # Not three, unless two are of one length: there DCMTK loses its place.
+    "two in one PDU": _typical(
+        p_data(pdv(command(), command=True), pdv(DATA, command=False)), *_GOOD
+    ),
+    "four in two PDUs": _typical(
+        p_data(pdv(command(), command=True), pdv(DATA, command=False)),
+        p_data(pdv(command(), command=True), pdv(b"", command=False)),
+        *_GOOD,
     ),
     "empty last fragment": _typical(
         p_data(pdv(command(), command=True)),
@@ -216,6 +238,54 @@ SCRIPTS: dict[str, list[Event]] = {
             *(0xB000, 0xC000, 0xC123, 0xD000, 0xFE00, 0xFE01, 0xFF02),
         )
     },
+    "cancelled in time": _typical(
+        *(match(), match(), match(), READ, final(0xFE00), READ, RELEASE),
+    ),
+    "cancelled too late": _typical(match(), match(), READ, match(), *_GOOD),
+    "cancelled and closed": _typical(match(), match(), READ, None),
+    **{
+        f"foreign {field:04X} {data_set:04X}": _typical(
+            p_data(pdv(command(field=field, data_set=data_set), command=True)), READ
+        )
+        for field in (0x8001, 0x8030, 0x8021, 0x8110, 0x0FFF)
+        for data_set in (0x0001, 0x0101)
+    },
+    **{
+        f"request {field:04X}{' in full' if more else ''}": _typical(
+            p_data(pdv(command(field=field, message_id=None, more=more), command=True)), READ
+        )
+        for field in (0x0001, 0x0020, 0x0021, 0x0030, 0x0110, 0x0130)
+        for more in (b"", _REQUEST)
+    },
+    "unsorted command": _typical(match(more=_element(0, 0x110, b"\1\0")), *_GOOD),
+    "double status": _typical(
+        match(more=_element(0, 0x900, b"\1\0")), final(more=_element(0, 0x900, b"\0\0")), READ
+    ),
+    "odd command": _typical(match(more=_element(0, 0x902, b"odd")), *_GOOD),
+    "foreign groups": _typical(
+        final(0xC001, more=_element(2, 0x10, b"1.2\0") + _element(8, 5, b"ISO_IR 6")), READ, RELEASE
+    ),
+    "cut command": _typical(p_data(pdv(command()[:-2], command=True)), READ),
+    "command in pieces": _typical(
+        *(
+            p_data(pdv(piece, command=True, last=place == 3))
+            for place, piece in enumerate(
+                (command()[:6], command()[6:30], command()[30:32], command()[32:])
+            )
+        ),
+        p_data(pdv(DATA, command=False)),
+        *_GOOD,
+    ),
+    "long SOP class": _typical(
+        match(sop_class="1." * 40), final(sop_class="1." * 40), READ, RELEASE
+    ),
+    "many character sets": _typical(
+        *(
+            match(explicit(8, 5, "CS", charset) + explicit(0x10, 0x10, "PN", name))
+            for charset, name in _NAMES
+        ),
+        *_GOOD,
+    ),
     "release aborted": _typical(final(), READ, ABORT),
     "release closed": _typical(final(), READ, None),
     "release crossed": _typical(final(), READ, RELEASE_RQ, 0.1),
@@ -262,10 +332,8 @@ class ScriptedPeer:
             self._begun.set()
             with client:
                 client.settimeout(10)
-                try:
+                with contextlib.suppress(OSError):
                     self._play(client)
-                except OSError:
-                    pass
             self._done.set()
 
     def _play(self, client: socket.socket) -> None:
@@ -280,9 +348,11 @@ class ScriptedPeer:
                 if pdu is None:
                     return
                 self._got.append(pdu)
+                if pdu[0] == _A_ABORT:
+                    return
             else:
                 threading.Event().wait(event)
         while (pdu := read_pdu(client)) is not None:
             self._got.append(pdu)
-
-
+            if pdu[0] == _A_ABORT:
+                return

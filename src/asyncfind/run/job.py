@@ -1,0 +1,96 @@
+"""A job as a plan: its queries stay in the journal, and only what they have in common is known."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import overload
+
+from asyncfind.plan import Peer, Plan, Query
+from asyncfind.query.columns import Column
+from asyncfind.query.models import Model
+from asyncfind.records import ExitCode, Summary, Verdict
+from asyncfind.run.journal_reader import Snapshot
+from asyncfind.run.journal_words import Progress
+
+__all__ = ["job_plan", "job_summary"]
+
+_SATISFIED = (Verdict.COMPLETE, Verdict.CANCELLED)
+"""Cancelled by us alone are queries that `--cancel` stopped: interrupted ones are pending again."""
+
+
+class _Kept(Sequence[Query]):
+    """Queries that are counted here and kept elsewhere."""
+
+    def __init__(self, count: int, columns: tuple[Column, ...], models: tuple[Model, ...]) -> None:
+        self._count = count
+        self._columns = columns
+        self._models = models
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The return keys, in the order asked."""
+        return self._columns
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        """The information models."""
+        return self._models
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, index: int) -> Query: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Query]: ...
+
+    def __getitem__(self, index: int | slice) -> Query | Sequence[Query]:
+        raise TypeError("the queries of a job are in its journal")
+
+
+def job_plan(plan: Plan, snapshot: Snapshot, counts: Mapping[Peer, int]) -> Plan:
+    """The plan of a run of a job, or of its export.
+
+    Args:
+        plan: how to ask; whom and what, the journal says.
+        counts: how many queries are to be asked of each peer, or shown.
+    """
+    queries = _Kept(sum(counts.values()), snapshot.columns(), snapshot.models())
+    return replace(
+        plan,
+        peers=tuple(counts),
+        queries=queries,
+        shares={peer: range(count) for peer, count in counts.items()},
+        repeat=1,
+    )
+
+
+def job_summary(
+    progress: Progress, *, peers: int, reached: int, seconds: float, interrupted: bool
+) -> Summary:
+    """How a job stands, as the end of a run: what was done by earlier runs counts as well.
+
+    Args:
+        reached: peers that were reached by this run.
+    """
+    verdicts = {Verdict(verdict): count for verdict, count in progress.verdicts.items()}
+    left = progress.count("pending") + progress.count("running")
+    if left:
+        verdicts[Verdict.SKIPPED] = verdicts.get(Verdict.SKIPPED, 0) + left
+    failed = {one: count for one, count in verdicts.items() if one not in _SATISFIED}
+    if interrupted:
+        code = ExitCode.INTERRUPTED
+    elif not failed:
+        code = ExitCode.COMPLETE
+    else:
+        code = ExitCode.INCOMPLETE if reached else ExitCode.NO_ASSOCIATION
+    return Summary(
+        exit=code,
+        peers=peers,
+        reached=reached,
+        queries=sum(verdicts.values()),
+        matches=progress.rows,
+        seconds=seconds,
+        verdicts=verdicts,
+        failed=failed,
+    )
