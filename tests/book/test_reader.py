@@ -171,8 +171,8 @@ def test_a_key_comes_with_its_own_pass_phrase() -> None:
     [
         ('called = "SEVENTEEN-LETTERS"', 6, "1 to 16 printable ASCII"),
         ('called = ""', 6, "a text in quotes"),
-        ('calling = "B\\u00dcRO"', 6, "no AE title"),
-        ('calling = "A\\\\B"', 6, "no AE title"),
+        ('calling = "B\\u00dcRO"', 6, "no calling AE title"),
+        ('calling = "A\\\\B"', 6, "no calling AE title"),
         ('groups = ["a/b"]', 6, "names have 1 to 64 letters"),
         ('groups = [".."]', 6, "names have 1 to 64 letters"),
         ("groups = [1]", 6, "a text in quotes"),

@@ -13,6 +13,7 @@ _IDENTITY: Final = _OPTIONS + "pynetdicom_learns_who_we_are"
 _FAMILY: Final = _OPTIONS + "families_of_addresses"
 _CLOCK: Final = _OPTIONS + "every_clock_ends_what_it_is_for"
 _LIMIT: Final = _OPTIONS + "too_much_is_cut_with_the_option_that_allows_it"
+_BULK: Final = "tests/cli/test_bulk.py::test_"
 _FILES: Final = "tests/cli/test_find_extraction.py::test_"
 _LOGGING: Final = "tests/cli/test_find_logging.py::test_"
 _VERBOSITY: Final = _LOGGING + "as_much_is_said_as_is_asked_for"
@@ -34,6 +35,16 @@ OPTION_TESTS: Final = {
     "--psonly": _MODEL,
     "--model": _OPTIONS + "a_model_goes_by_name_or_uid",
     "--node": _OPTIONS + "nodes_are_asked_beside_each_other",
+    "--nodes": _BULK + "a_list_is_asked_of_the_nodes_of_a_group",
+    "--batch": _BULK + "a_list_is_asked_of_the_nodes_of_a_group",
+    "--job": _BULK + "a_job_keeps_what_the_same_run_would_show",
+    "--resume": _BULK + "a_killed_job_goes_on_and_loses_nothing",
+    "--retry-failed": _BULK + "failed_queries_are_asked_again_on_request",
+    "--rate": _BULK + "a_rate_holds",
+    "--between": _BULK + "outside_its_hours_nothing_is_sent",
+    "--no-retry": _BULK + "what_may_pass_is_asked_again",
+    "--peer-give-up": _BULK + "a_peer_in_trouble_is_given_up",
+    "--dry-run": _BULK + "a_dry_run_sends_nothing",
     "--associations": _OPTIONS + "no_more_associations_than_allowed",
     "--aetitle": _OPTIONS + "titles",
     "--call": _OPTIONS + "titles",

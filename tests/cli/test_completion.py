@@ -64,6 +64,19 @@ def test_options_by_their_beginning(
     assert set(_values(*command, "host", "104", "-v", start)) == _names(table, start)
 
 
+def test_nodes_and_groups_of_the_node_book_are_offered(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    book = tmp_path / "nodes.toml"
+    book.write_text('[node.north]\nhost = "n"\nport = 104\ngroups = ["ring"]\n')
+    monkeypatch.setenv("ASYNCFIND_NODES", str(book))
+    assert _values("--node", "") == ["north", "@ring"]
+    assert _values("--node", "n") == ["north"]
+    assert _values("--node", "@") == ["@ring"]
+    book.write_text("nonsense")
+    assert _values("--node", "") == []
+
+
 def test_descriptions_are_the_help() -> None:
     helps = {candidate.word: candidate.about for candidate in complete(["-"]).candidates}
     for row in FIND:
@@ -72,7 +85,11 @@ def test_descriptions_are_the_help() -> None:
 
 
 @pytest.mark.parametrize("row", FIND, ids=lambda row: row.long)
-def test_each_choice_of_each_row_is_offered(row: Option) -> None:
+def test_each_choice_of_each_row_is_offered(
+    row: Option, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("ASYNCFIND_NODES", raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     if not row.metavar:
         assert _values(row.long, "") == []  # a host is next
         return
@@ -80,6 +97,8 @@ def test_each_choice_of_each_row_is_offered(row: Option) -> None:
     match row.choices:
         case ("files",) | ("directories",):
             assert (kind, values) == (row.choices[0], [])
+        case ("nodes",):
+            assert (kind, values) == ("values", [])  # no node book, see below
         case ("keys",):
             assert kind == "parts"
             assert all(standard_tag(value) is not None for value in values)

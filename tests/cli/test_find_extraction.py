@@ -1,6 +1,8 @@
 """Responses as files through the command line: all of them, or a clear word about what is not."""
 
+import errno
 import json
+import os
 import signal
 import subprocess
 import time
@@ -11,6 +13,8 @@ import pytest
 from commands import STUDIES, Hall, Run, command, environment, run
 from pydicom import dcmread
 
+from asyncfind.errors import OutputFailed
+from asyncfind.render.answer_files import open_files
 from asyncfind.scp import script
 from asyncfind.scp.answers import Answers
 from asyncfind.scp.server import Server
@@ -106,6 +110,30 @@ def test_the_rightmost_kind_counts(
 ) -> None:
     assert _extract(hall, tmp_path, *options).returncode == 0
     assert _names(tmp_path) == names
+
+
+def test_a_full_disk_is_said_so_and_what_helps(hall: Hall, tmp_path: Path) -> None:
+    done = _extract(hall, tmp_path, "-Xs", "/dev/full")
+    assert done.returncode == 4
+    assert "cannot write /dev/full: No space left on device" in done.stderr
+    assert "Free some space, or write somewhere else with -Xs." in done.stderr
+    assert "--output" not in done.stderr
+
+
+def test_a_full_folder_is_said_so_and_what_helps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sink = open_files(str(tmp_path), "dcm", limit=None, overwrite=False)
+
+    def fsync(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(OutputFailed, match=r"rsp0001\.dcm: No space left") as caught:
+        sink.write(b"answer")
+    assert "with --output-directory." in caught.value.hint
+    sink.abandon()
+    assert _names(tmp_path) == []
 
 
 @pytest.mark.parametrize("option", ["-sr", "--hide-responses"])

@@ -147,6 +147,40 @@ def test_debug_tells_several_archives_apart(hall: Hall) -> None:
     assert sum("C-FIND RSP" in block for block in blocks) == 6
 
 
+def test_debug_shows_a_request_that_is_rejected(hall: Hall) -> None:
+    port = hall.serve(Server(Answers(1), policy=Policy(aet="NORTH", check_called=True)))
+    for options in ((), ("-v",)):
+        done = run(*STUDIES, *options, "-aec", "SOUTH", "127.0.0.1", port)
+        assert (done.returncode, "D: " in done.stderr) == (2, False)
+    done = run(*STUDIES, "-d", "-aec", "SOUTH", "127.0.0.1", port)
+    assert done.returncode == 2
+    lines = done.stderr.splitlines()
+    order = [
+        "D: Request Parameters:",
+        "D: Called Application Name:     SOUTH",
+        "D: ======================= END A-ASSOCIATE-RQ ======================",
+        "D: Association Rejected:",
+        "D: ====================== BEGIN A-ASSOCIATE-RJ =====================",
+        "D: Result: Rejected Permanent (1)",
+        "D: Source: Service User (1)",
+        "D: Reason: Called AE Title Not Recognized (7)",
+        "D: ======================= END A-ASSOCIATE-RJ ======================",
+    ]
+    at = [lines.index(line) for line in order]
+    assert at == sorted(at)
+    said = next(line for line in lines if "association rejected" in line)
+    assert lines.index(said) > at[-1]
+
+
+def test_debug_shows_an_abort(hall: Hall) -> None:
+    scripts = script.always(script.aborts_after(1, 2, 1))
+    done = run(*STUDIES, "-d", "127.0.0.1", hall.serve(Server(Answers(2), scripts=scripts)))
+    assert done.returncode == 4
+    lines = done.stderr.splitlines()
+    at = lines.index("D: ====================== BEGIN A-ABORT =====================")
+    assert "unrecognized" in lines[at + 1].lower()
+
+
 def test_debug_shows_a_cancel(hall: Hall) -> None:
     told = _good(hall, "-d", "--cancel", "1", "--repeat", "2", count=5000).stderr
     assert told.count("D: C-CANCEL RQ, Message ID Being Responded To: ") == 2

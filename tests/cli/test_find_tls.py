@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat
 from asyncfind.cli.find import find
 from asyncfind.cli.options import FIND, Option
 from asyncfind.errors import InvalidRequest
+from asyncfind.net.transport import Stream
 from asyncfind.scp.answers import Answers
 from asyncfind.scp.server import Server
 
@@ -202,6 +203,13 @@ def test_a_pkcs12_file_has_it_all(hall: Hall, files: Files) -> None:
     _good(port, "--tls-p12", locked, "+cf", files.ca, "+pw", _PHRASE)
     _good(port, "--tls-p12", locked, "+cf", files.ca, "--passwd-file", files.phrase)
     assert "pass phrase is another" in _refused("--tls-p12", locked, "+cf", files.ca, "+pw", "no")
+    # What is none is told at once, without a question.
+    code, screen = at_terminal(
+        (*STUDIES, "--tls-p12", files.locked, "+cf", files.ca, "localhost", port), "", ""
+    )
+    assert code == 1
+    assert "is no PKCS#12 file" in screen
+    assert "Enter" not in screen
     line = (*STUDIES, "--tls-p12", locked, "+cf", files.ca, "localhost", port)
     code, screen = at_terminal(line, "Enter PEM pass phrase:", _PHRASE)
     assert code == 0, screen
@@ -490,6 +498,19 @@ def test_what_is_no_tls(hall: Hall, files: Files) -> None:
     assert "a DICOM port without TLS" in done.stderr
 
 
+def test_a_peer_that_leaves_behind_the_handshake(hall: Hall, files: Files) -> None:
+    async def leave(stream: Stream) -> None:
+        await stream.receive()
+        await stream.close()
+
+    place = files.folder / "leaving"
+    place.mkdir()
+    line = _fails(hall.handle(leave, tls=server(_GOOD, place)), "+tla", "+cf", files.ca)
+    assert "closed the connection before it answered" in line
+    assert "that of a DICOM service" in line
+    assert "without TLS" not in line
+
+
 # Old options.
 
 
@@ -562,6 +583,30 @@ def test_an_archive_that_cannot_speak_tls_does_not_start(
     assert (done.returncode, done.stdout) == (1, "")
     assert words in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_hints_name_options_that_there_are(files: Files) -> None:
+    line = ("--tls-key", "us.locked", "--tls-cert", "us.pem")
+    done = run("archive", "--port", "0", *line, cwd=files.folder, start_new_session=True)
+    assert "Use a key without one" in done.stderr
+    assert "where there are such options" in done.stderr
+
+
+def test_results_say_what_was_not_verified(hall: Hall, files: Files) -> None:
+    port = _serve(hall, files)
+    ours = (*STUDIES, "+tla", "localhost", port)
+    trusting = ("+cf", files.ca)
+    for options, what in (
+        (("-ic",), "certificate"),
+        ((*trusting, "--no-verify-hostname"), "hostname"),
+        (trusting, None),
+    ):
+        lines = run(*ours, *options, "--format", "ndjson").stdout.splitlines()
+        ended, summary = json.loads(lines[-2]), json.loads(lines[-1])
+        assert (ended.get("unverified"), summary.get("unverified")) == (what, what and 1)
+        document = json.loads(run(*ours, *options, "--format", "json").stdout)
+        assert document["queries"][0].get("unverified") == what
+        assert document["summary"].get("unverified") == (what and 1)
 
 
 def test_the_kind_of_a_failure_is_tls_for_machines_too(hall: Hall, files: Files) -> None:

@@ -21,7 +21,7 @@ def _plan(*line: str) -> Plan:
     @click.argument("parameters", nargs=-1)
     @add_options(FIND)
     def command(parameters: tuple[str, ...], **given: object) -> None:
-        plans.append(planning.make_plan(given, parameters))
+        plans.append(planning.make_order(given, parameters).plan)
 
     CliRunner().invoke(command, line, catch_exceptions=False)
     return plans[0]

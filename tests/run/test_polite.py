@@ -22,7 +22,7 @@ from asyncfind.records import (
     Verdict,
 )
 from asyncfind.run import retry
-from asyncfind.run.polite import Manners
+from asyncfind.run.course import Course, Manners
 from asyncfind.run.scheduler import Batch, run
 from asyncfind.scp.answers import Answers
 from asyncfind.scp.negotiation import Policy
@@ -42,7 +42,8 @@ async def _run(plan: Plan, manners: Manners) -> list[Record]:
     send, receive = anyio.create_memory_object_stream[Batch](8)
     with anyio.fail_after(60):
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(run, plan, send, {peer: manners for peer in plan.peers})
+            course = Course(manners=dict.fromkeys(plan.peers, manners))
+            tasks.start_soon(run, plan, send, course)
             async with receive:
                 async for batch in receive:
                     found += batch

@@ -40,7 +40,7 @@ def parse_address(text: str) -> Address:
             f"node '{safe(text, 100)}' is not of the form [AET@]HOST:PORT",
             "For example: PACS@192.0.2.10:11112",
         )
-    return Address(check_title(title) if at else "", parse_host(host), parse_port(port))
+    return Address(check_title(title, "called") if at else "", parse_host(host), parse_port(port))
 
 
 def parse_host(text: str) -> str:
@@ -74,8 +74,11 @@ def parse_port(text: str) -> int:
     return int(digits)
 
 
-def check_title(title: str) -> str:
+def check_title(title: str, which: str = "") -> str:
     """Return `title` without its padding (PS3.5 Table 6.2-1, AE).
+
+    Args:
+        which: `called` or `calling`, for the error.
 
     Raises:
         InvalidRequest: it has not 1 to 16 printable ASCII characters, or a backslash.
@@ -84,7 +87,7 @@ def check_title(title: str) -> str:
     good = stripped.isascii() and stripped.isprintable() and "\\" not in stripped
     if not good or not 1 <= len(stripped) <= 16:
         raise InvalidRequest(
-            f"'{safe(title, 64)}' is no AE title",
+            f"'{safe(title, 64)}' is no {which} AE title".replace("  ", " "),
             "An AE title has 1 to 16 printable ASCII characters and no backslash.",
         )
     return stripped

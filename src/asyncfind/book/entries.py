@@ -139,8 +139,10 @@ def _groups(value: object, folder: Path) -> tuple[str, ...]:
 KEYS: Final[Mapping[str, Key]] = {
     "host": Key("host", lambda value, folder: parse_host(_text(value, folder)), False),
     "port": Key("port", _whole(1, 0xFFFF), False),
-    "called": Key("called", lambda value, folder: check_title(_text(value, folder)), False),
-    "calling": Key("calling", lambda value, folder: check_title(_text(value, folder))),
+    "called": Key(
+        "called", lambda value, folder: check_title(_text(value, folder), "called"), False
+    ),
+    "calling": Key("calling", lambda value, folder: check_title(_text(value, folder), "calling")),
     "groups": Key("groups", _groups, False),
     "max_associations": Key("max_associations", _whole(1, _MAX_ASSOCIATIONS)),
     "rate": Key("rate", lambda value, folder: parse_rate(_text(value, folder))),

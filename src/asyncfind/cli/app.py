@@ -16,6 +16,8 @@ __all__ = ["COMMANDS", "main", "print_version"]
 
 COMMANDS: Final = {
     "find": ("asyncfind.cli.find", "find", "Query archives and worklists (the default command)."),
+    "job": ("asyncfind.cli.job", "job", "Look into the file of a kept job; export its answers."),
+    "nodes": ("asyncfind.cli.book", "nodes", "Keep archives by name in a node book."),
     "echo": ("asyncfind.cli.echo", "echo", "Ask archives whether they answer (C-ECHO)."),
     "archive": ("asyncfind.cli.archive", "archive", "Run an archive with invented patients."),
     "demo": ("asyncfind.cli.demo", "demo", "Show it all on three archives of its own."),

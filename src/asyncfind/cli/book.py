@@ -111,14 +111,14 @@ def add_node(name: str, address: str, file: str | None, **given: Any) -> int:
 @_FORMAT
 def check(selectors: tuple[str, ...], file: str | None, format_name: str) -> int:
     """Ask the nodes of the book, or some of them, whether they answer (C-ECHO)."""
-    from asyncfind.cli.echo import _main as show_echoes
+    from asyncfind.cli.echo import show_echoes
     from asyncfind.cli.execute import run_async
     from asyncfind.plan import Plan
 
     book, chosen = _choose(selectors, file)
     peers = tuple(book.peer(node) for node in chosen)
     _set_up_tls(peers)
-    return run_async(show_echoes, Plan(peers=peers), format_name, False)
+    return run_async(show_echoes, Plan(peers=peers), format_name)
 
 
 def _set_up_tls(peers: "Sequence[Peer]") -> None:

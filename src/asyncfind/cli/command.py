@@ -1,13 +1,14 @@
 """A click command that reads findscu's grammar and shows its option table as help."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
-from asyncfind.cli.grammar import canonical, expand
-from asyncfind.cli.options import Option, names_of
+from asyncfind.cli.grammar import Names, canonical, expand
+from asyncfind.cli.options import GROUPED, Option, names_of
 
-__all__ = ["TableCommand"]
+__all__ = ["TableCommand", "options_of"]
 
 
 class TableCommand(click.Command):
@@ -44,8 +45,9 @@ class TableCommand(click.Command):
         return self._usages
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        args = canonical(expand(args), names_of(self._table), ctx.info_name or "find")
-        if "--help" in args[: args.index("--")] or (self._help_when_empty and args == ["--"]):
+        names = names_of(self._table)
+        args = canonical(expand(args, grouped=GROUPED), names, ctx.info_name or "find")
+        if "--help" in options_of(args, names) or (self._help_when_empty and args == ["--"]):
             click.echo(self.get_help(ctx))
             ctx.exit()
         return super().parse_args(ctx, args)
@@ -64,3 +66,15 @@ class TableCommand(click.Command):
                 width=screen_width(),
             )
         )
+
+
+def options_of(line: Sequence[str], names: Names) -> list[str]:
+    """The options of a canonical line without their values, which may look like options."""
+    options, rest = [], iter(line)
+    for argument in rest:
+        if argument == "--":
+            break
+        options.append(argument)
+        for _ in range(names.values.get(argument, 0)):
+            next(rest, None)
+    return options

@@ -296,6 +296,8 @@ def _value(row: Option, word: str, model: Model, prefix: str = "") -> Completion
         return Completion("directories", prefix=prefix)
     if choices == ("keys",):
         return _key(typed, model, prefix)
+    if choices == ("nodes",):
+        return _node(word, prefix)
     if row.metavar == "SOURCE":
         return _source(typed, row, prefix)
     if row.target == "model":
@@ -307,6 +309,20 @@ def _value(row: Option, word: str, model: Model, prefix: str = "") -> Completion
 
         return _starting(word, [Candidate(name) for name in ciphers()], prefix)
     return _starting(word, [Candidate(name) for name in choices], prefix)
+
+
+def _node(word: str, prefix: str) -> Completion:
+    """Nodes and groups of the usual node book."""
+    from asyncfind.book.nodebook import NodeBook
+    from asyncfind.errors import InvalidRequest
+
+    try:
+        book = NodeBook.load()
+    except InvalidRequest:  # whoever runs the line will hear of it
+        return _NOTHING
+    names = [Candidate(name, node.address) for name, node in book.nodes.items()]
+    groups = [Candidate(f"@{name}", f"{len(nodes)} nodes") for name, nodes in book.groups.items()]
+    return _starting(word, names + groups, prefix)
 
 
 def _source(typed: str, row: Option, prefix: str) -> Completion:

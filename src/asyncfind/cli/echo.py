@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import click
@@ -12,30 +12,28 @@ from asyncfind.cli.command import TableCommand
 from asyncfind.cli.options import ECHO, add_options
 from asyncfind.errors import InvalidRequest, Kind
 from asyncfind.plan import Plan
-from asyncfind.records import Echoed, ExitCode
+from asyncfind.records import Associated, Echoed, ExitCode
 from asyncfind.render.troubles import sentence
+from asyncfind.render.words import opening_lines
 from asyncfind.safe import safe
 
-__all__ = ["echo"]
+if TYPE_CHECKING:
+    from asyncfind.render.transcript import Transcript
+
+__all__ = ["echo", "show_echoes"]
 
 
 @click.command(
     cls=TableCommand,
     table=ECHO,
     usages=("echo [options] [AET@]HOST:PORT ...",),
-    context_settings={"max_content_width": 100},
     epilog="Exit codes: 0 every node answered with success, 1 command line, 2 no association with "
     "any node, 4 some node did not answer with success, 130 interrupted.",
 )
 @click.argument("parameters", nargs=-1)
 @add_options(ECHO)
 def echo(parameters: tuple[str, ...], **given: Any) -> int:
-    """Send C-ECHO to many nodes at once and show who answered, and how fast.
-
-    \b
-    asyncfind echo PACS@192.0.2.10:11112 RIS@192.0.2.11:104
-    asyncfind echo -aet WORKSTATION -to 3 north:11112 south:11112
-    """
+    """Send C-ECHO to many nodes at once and show who answered, and how fast."""
     from asyncfind.cli.execute import run_async
     from asyncfind.cli.nodes import check_title
     from asyncfind.cli.plan import make_peers, make_timeouts, reach
@@ -47,16 +45,17 @@ def echo(parameters: tuple[str, ...], **given: Any) -> int:
         raise InvalidRequest(
             "no node to ask", "Name some: asyncfind echo AET@HOST:PORT AET@HOST:PORT"
         )
+    verbosity = given["verbosity"]
     plan = Plan(
         peers=reach(given, peers),
         timeouts=make_timeouts(given),
         max_pdu_length=given["max_pdu"] & ~1,
+        trace=verbosity > 1,
     )
-    is_quiet = given["verbosity"] < 0
     warnings, remarks = notes_on(given, plan.peers[0].tls)
-    if not is_quiet:
-        _complain(*warnings, *(remarks if given["verbosity"] else ()))
-    code = run_async(_main, plan, given["format"] or "table", is_quiet)
+    if verbosity >= 0:
+        _complain(*warnings, *(remarks if verbosity else ()))
+    code = run_async(show_echoes, plan, given["format"] or "table", verbosity)
     if trouble := write_seed(given):
         _complain(trouble)
         code = code or ExitCode.INCOMPLETE
@@ -70,11 +69,18 @@ def _addresses(parameters: Sequence[str]) -> Sequence[str]:
     return parameters
 
 
-async def _main(plan: Plan, format_name: str, is_quiet: bool) -> ExitCode:
+async def show_echoes(plan: Plan, format_name: str, verbosity: int = 0) -> ExitCode:
+    """Send C-ECHO to every peer of `plan` and show what came of it.
+
+    Args:
+        format_name: `table`, or `ndjson` for a line as soon as a result is there.
+        verbosity: -1 results only, 0 troubles too, 1 what was agreed too, 2 the plan's traffic too.
+    """
     from asyncfind.cli.execute import watch_signals
     from asyncfind.run.echo import echo_all
 
     results: list[Echoed] = []
+    aside = _Aside(plan, verbosity)
     interrupted = False
     send, receive = anyio.create_memory_object_stream[Echoed](len(plan.peers))
     async with anyio.create_task_group() as tasks:
@@ -89,6 +95,7 @@ async def _main(plan: Plan, format_name: str, is_quiet: bool) -> ExitCode:
         async with receive:
             async for result in receive:
                 results.append(result)
+                aside.tell(result)
                 if format_name == "ndjson":
                     print_line(_as_json(result))
         tasks.cancel_scope.cancel()
@@ -101,7 +108,7 @@ async def _main(plan: Plan, format_name: str, is_quiet: bool) -> ExitCode:
                 print_line(_as_json(result))
     if format_name == "table":
         _print_table(plan, results)
-        if not is_quiet:
+        if verbosity >= 0:
             _complain(*_troubles(plan, results))
     if interrupted:
         return ExitCode.INTERRUPTED
@@ -112,6 +119,34 @@ async def _main(plan: Plan, format_name: str, is_quiet: bool) -> ExitCode:
     return ExitCode.INCOMPLETE
 
 
+class _Aside:
+    """Says on standard error what there is to say besides the results."""
+
+    def __init__(self, plan: Plan, verbosity: int) -> None:
+        self._verbosity = verbosity
+        self._transcript = _transcript(plan) if plan.trace else None
+
+    def tell(self, result: Echoed) -> None:
+        """How it went on the wire (-d), how it is secured and what was agreed (-v), warnings."""
+        if self._verbosity < 0:
+            return
+        if self._transcript is not None:
+            for traffic in result.traffic:
+                for line in self._transcript.lines(traffic):
+                    click.echo(f"D: {line}".rstrip(), err=True)
+        if self._verbosity > 0:
+            opened = Associated(result.peer, 1, result.agreement, result.secured.text)
+            _complain(*map(sentence, opening_lines(opened)))
+        node = safe(result.peer.node)
+        _complain(*(f"{node}: {sentence(text)}" for text in result.secured.warnings))
+
+
+def _transcript(plan: Plan) -> "Transcript":
+    from asyncfind.render.transcript import Transcript  # only -d pays for its import
+
+    return Transcript(plan)
+
+
 def print_line(line: str) -> None:
     """One line to standard output, at once."""
     sys.stdout.write(line + "\n")
@@ -119,18 +154,19 @@ def print_line(line: str) -> None:
 
 
 def _as_json(result: Echoed) -> str:
-    return json.dumps(
-        {
-            "kind": "echo",
-            "node": result.peer.node,
-            "status": None if result.status is None else f"{result.status:04X}",
-            "connect": _rounded(result.connect),
-            "associate": _rounded(result.associate),
-            "echo": _rounded(result.echo),
-            "implementation": result.implementation,
-            "error": result.error or None,
-        }
-    )
+    members: dict[str, object] = {
+        "kind": "echo",
+        "node": result.peer.node,
+        "status": None if result.status is None else f"{result.status:04X}",
+        "connect": _rounded(result.connect),
+        "associate": _rounded(result.associate),
+        "echo": _rounded(result.echo),
+        "implementation": result.implementation,
+        "error": result.error or None,
+    }
+    if result.peer.tls is not None and result.peer.tls.unverified:
+        members["unverified"] = result.peer.tls.unverified
+    return json.dumps(members)
 
 
 def _rounded(seconds: float | None) -> float | None:

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -17,11 +17,14 @@ from anyio.streams.memory import MemoryObjectReceiveStream
 
 from asyncfind.errors import OutputFailed
 from asyncfind.plan import Plan
-from asyncfind.records import ExitCode, Record
+from asyncfind.records import ExitCode, Record, Summary
 from asyncfind.render.output import discard_unpublished
 from asyncfind.render.renderer import Renderer
 from asyncfind.render.tally import Tally
 from asyncfind.run.scheduler import Batch, run
+
+if TYPE_CHECKING:
+    from asyncfind.run.course import Course
 
 __all__ = ["execute", "run_async", "watch_signals"]
 
@@ -46,21 +49,25 @@ def run_async(function: Callable[..., Coroutine[Any, Any, _T]], *args: Any) -> _
     return anyio.run(function, *args, backend_options={"use_uvloop": has_uvloop})
 
 
-def execute(plan: Plan, renderer: Renderer) -> int:
+def execute(plan: Plan, renderer: Renderer, course: "Course | None" = None) -> ExitCode:
     """Run `plan` and show its records by `renderer`; returns the exit code.
+
+    Args:
+        course: how a bulk run goes about it.
 
     Raises:
         BrokenPipeError: the reader of the results has gone.
-        OutputFailed: the results cannot be written.
+        OutputFailed: the results, or the journal of a job, cannot be written.
     """
-    return int(run_async(_Session(plan, renderer).main))
+    return run_async(_Session(plan, renderer, course).main)
 
 
 class _Session:
     """One run in the foreground."""
 
-    def __init__(self, plan: Plan, renderer: Renderer) -> None:
+    def __init__(self, plan: Plan, renderer: Renderer, course: "Course | None") -> None:
         self._plan = plan
+        self._course = course
         self._renderer = renderer
         self._tally = Tally(plan)
         self._interrupted: float | None = None
@@ -75,7 +82,10 @@ class _Session:
 
             async def scheduler() -> None:
                 with running:
-                    await run(self._plan, send)
+                    try:
+                        await run(self._plan, send, self._course)
+                    except* OutputFailed as group:  # the journal's
+                        self._failure = _first(group)
 
             tasks.start_soon(scheduler)
             tasks.start_soon(watch_signals, partial(self._interrupt, tasks, running))
@@ -83,11 +93,17 @@ class _Session:
             tasks.cancel_scope.cancel()
         if self._failure is not None:  # raised here, where no task group wraps it
             raise self._failure
-        summary = self._tally.summary(
-            seconds=time.monotonic() - started, interrupted=self._interrupted is not None
-        )
+        summary = self._summary(time.monotonic() - started)
         self._renderer.end(summary)
         return summary.exit
+
+    def _summary(self, seconds: float) -> Summary:
+        summary = self._tally.summary(seconds=seconds, interrupted=self._interrupted is not None)
+        if self._course is None or self._course.journal is None:
+            return summary
+        from asyncfind.run.job import job_summary
+
+        return job_summary(self._course.journal.progress(), summary)
 
     async def _show(self, receive: MemoryObjectReceiveStream[Batch]) -> None:
         """Take batches as they come and render them, in a thread: a terminal or a pipe that
@@ -117,6 +133,15 @@ class _Session:
         self._interrupted = now
         running.cancel()
         tasks.start_soon(_leave_after, _INTERRUPT_LIMIT)
+
+
+def _first(group: BaseExceptionGroup[OutputFailed]) -> OutputFailed:
+    """The first error in a group of groups."""
+    first: BaseException = group
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    assert isinstance(first, OutputFailed)
+    return first
 
 
 async def _leave_after(seconds: float) -> None:

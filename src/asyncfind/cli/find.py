@@ -9,7 +9,7 @@ import click
 
 from asyncfind.cli.command import TableCommand
 from asyncfind.cli.grammar import canonical, expand
-from asyncfind.cli.options import FIND, add_options, names_of
+from asyncfind.cli.options import FIND, GROUPED, add_options, names_of
 from asyncfind.cli.streams import is_stdout_closed
 from asyncfind.errors import InvalidRequest
 from asyncfind.safe import safe
@@ -25,7 +25,7 @@ class _FindCommand(TableCommand):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         # Once: a command file may be a pipe.
-        line = canonical(expand(args), names_of(FIND))
+        line = canonical(expand(args, grouped=GROUPED), names_of(FIND))
         options = _options(line)
         if "--help" in options or line == ["--"]:
             click.echo(self.get_help(ctx))
@@ -85,7 +85,9 @@ def _show_arguments(line: Sequence[str]) -> None:
     help_when_empty=True,
     usages=(
         "[find] [options] PEER PORT [QUERY-FILE...]",
-        "[find] [options] --node AET@HOST:PORT ... [QUERY-FILE...]",
+        "[find] [options] --node NODE ... [QUERY-FILE...]",
+        "[find] [options] --node NODE ... --batch LIST [--job FILE]",
+        "[find] [options] --resume FILE",
     ),
     context_settings={"max_content_width": 100},
     epilog="Exit codes: 0 everything complete, 1 command line or set-up, 2 no association with "
@@ -106,7 +108,7 @@ def find(parameters: tuple[str, ...], **given: Any) -> int:
     """
     # The rooms below are imported only now: the help does without them.
     from asyncfind.cli.execute import execute
-    from asyncfind.cli.plan import make_plan
+    from asyncfind.cli.plan import make_order
     from asyncfind.cli.secure import write_seed
     from asyncfind.cli.show import open_display, say_notes
     from asyncfind.logs.levels import Level
@@ -117,10 +119,17 @@ def find(parameters: tuple[str, ...], **given: Any) -> int:
 
         use_dictionary(dictionaries)
     _check_output(given)
-    plan = make_plan(given, parameters)
+    order = make_order(given, parameters)
     with open_display(given) as display:
-        say_notes(given, plan, display)
-        code = execute(replace(plan, trace=display.verbosity > 1), display.renderer)
+        say_notes(given, order.plan, display)
+        if order.is_bulk:
+            # Only bulk runs pay for its import.
+            from asyncfind.cli.bulk import run_bulk
+
+            code = run_bulk(given, order, display)
+        else:
+            plan = replace(order.plan, trace=display.verbosity > 1)
+            code = execute(plan, display.renderer)
         if trouble := write_seed(given):
             display.messages.say(Level.ERROR, [trouble])
             code = code or ExitCode.INCOMPLETE

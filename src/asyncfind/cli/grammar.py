@@ -6,8 +6,9 @@ parameters.
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 from asyncfind.errors import InvalidRequest
@@ -38,7 +39,9 @@ def is_option(argument: str) -> bool:
     return len(argument) >= 2 and argument[0] in "-+" and not "0" <= argument[1] <= "9"
 
 
-def expand(arguments: Sequence[str], *, encoding: str = "utf-8") -> list[str]:
+def expand(
+    arguments: Sequence[str], *, encoding: str = "utf-8", grouped: Collection[str] = ()
+) -> list[str]:
     """Replace every `@file` by the arguments in that command file.
 
     Arguments are separated by white space; a quoted block (`"` or `'`) may hold white space, and
@@ -46,13 +49,14 @@ def expand(arguments: Sequence[str], *, encoding: str = "utf-8") -> list[str]:
 
     Args:
         encoding: of arguments and files; bytes that it does not have are kept as surrogates.
+        grouped: options behind which `@name` is a group of nodes.
 
     Raises:
         InvalidRequest: a command file cannot be read.
     """
     expanded: list[str] = []
-    for argument in arguments:
-        if len(argument) > 1 and argument.startswith("@"):
+    for before, argument in pairwise(("", *arguments)):
+        if len(argument) > 1 and argument.startswith("@") and before not in grouped:
             name = argument[1:].encode(encoding, "surrogateescape")
             expanded += _words(_read(Path(os.fsdecode(name)), encoding))
         else:

@@ -87,6 +87,11 @@ EXAMPLES: Final[Mapping[str, tuple[Example, ...]]] = {
             "-k QueryRetrieveLevel=STUDY -k PatientID -k StudyDate=20260101-",
         ),
         Example(
+            "A list of patients, of all archives of a group, kept so that it can go on",
+            "asyncfind -S --node @ring --batch ids.csv -k QueryRetrieveLevel=STUDY "
+            "-k StudyInstanceUID --job night.db --format csv",
+        ),
+        Example(
             "TLS with a key and a certificate of our own",
             "asyncfind -S +tls key.pem certificate.pem +cf ca.pem "
             "-k QueryRetrieveLevel=STUDY -k PatientID=42 pacs.example 2762",

@@ -1,10 +1,89 @@
-"""What the user writes for an archive: `[AET@]HOST:PORT`."""
+"""Whom the user wants asked: `[AET@]HOST:PORT`, and names and groups of the node book."""
 
-from asyncfind.errors import InvalidRequest
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from asyncfind.book.address import check_title, parse_address, parse_port
 from asyncfind.plan import Peer
-from asyncfind.safe import safe
 
-__all__ = ["check_title", "parse_node", "parse_port"]
+if TYPE_CHECKING:
+    from asyncfind.book.node import Node
+    from asyncfind.book.nodebook import NodeBook
+
+__all__ = ["Chooser", "Chosen", "check_title", "parse_node", "parse_port"]
+
+
+class Chosen(NamedTuple):
+    """An archive to ask.
+
+    Args:
+        node: what the book says of it, defaults filled in; None for one that is not in the book.
+    """
+
+    peer: Peer
+    node: "Node | None" = None
+
+
+class Chooser:
+    """Turns what the user writes for archives into peers.
+
+    Args:
+        called: the AE title where neither the user nor the book names one.
+        calling: our AE title; of a node in the book, only where `is_calling_given`.
+        book: the node book's file; None is the usual one, read when a name is to be found.
+    """
+
+    def __init__(
+        self, *, called: str, calling: str, is_calling_given: bool, book: str | None = None
+    ) -> None:
+        self._called = called
+        self._calling = calling
+        self._is_calling_given = is_calling_given
+        self._file = book
+        self._book: NodeBook | None = None
+        self._chosen: dict[str, Chosen] = {}
+
+    def choose(self, selectors: Sequence[str]) -> tuple[Chosen, ...]:
+        """The archives that `selectors` mean, in their order, each once.
+
+        Raises:
+            InvalidRequest: there is no such node, or an address or the book cannot be read.
+        """
+        found: dict[Peer, Chosen] = {}
+        for selector in selectors:
+            for chosen in self._named(selector):
+                found.setdefault(chosen.peer, chosen)
+        return tuple(found.values())
+
+    def known(self, names: Sequence[str]) -> Sequence[str]:
+        """Those of `names` that are nodes of the book; raises as `choose` does."""
+        return [name for name in names if name in self._read().nodes] if names else ()
+
+    def _named(self, selector: str) -> Sequence[Chosen]:
+        if ":" in selector:
+            peer = parse_node(selector, called=self._called, calling=self._calling)
+            return (Chosen(peer),)
+        return [self._of(node) for node in self._read().resolve((selector,))]
+
+    def _read(self) -> "NodeBook":
+        if self._book is None:
+            # Only who uses the book pays for its import.
+            from asyncfind.book.nodebook import NodeBook
+
+            self._book = NodeBook.load(self._file)
+        return self._book
+
+    def _of(self, node: "Node") -> Chosen:
+        """A node of the book, its secrets read once."""
+        chosen = self._chosen.get(node.name)
+        if chosen is None:
+            book = self._read()
+            peer = book.peer(node, calling=self._calling)
+            if self._is_calling_given:
+                peer = replace(peer, calling=self._calling)
+            chosen = self._chosen[node.name] = Chosen(peer, node.over(book.defaults))
+        return chosen
 
 
 def parse_node(text: str, *, called: str, calling: str) -> Peer:
@@ -16,54 +95,10 @@ def parse_node(text: str, *, called: str, calling: str) -> Peer:
     Raises:
         InvalidRequest: it is none of that.
     """
-    title, at, address = text.rpartition("@")
-    host, colon, port = address.rpartition(":")
-    if host.startswith("[") and host.endswith("]"):
-        host = host[1:-1]
-    elif ":" in host:
-        raise InvalidRequest(
-            f"node '{safe(text, 100)}': an IPv6 address must stand in brackets",
-            "Write it as AET@[ADDRESS]:PORT.",
-        )
-    if not colon or not host:
-        raise InvalidRequest(
-            f"node '{safe(text, 100)}' is not of the form [AET@]HOST:PORT",
-            "For example: --node PACS@192.0.2.10:11112",
-        )
+    address = parse_address(text)
     return Peer(
-        host=host,
-        port=parse_port(port),
-        called=check_title(title if at else called, "called"),
+        host=address.host,
+        port=address.port,
+        called=address.called or check_title(called, "called"),
         calling=check_title(calling, "calling"),
     )
-
-
-def parse_port(text: str) -> int:
-    """Parse a TCP port, 1 to 65535.
-
-    Raises:
-        InvalidRequest: it is none.
-    """
-    digits = text.lstrip("0")
-    good = text.isascii() and text.isdecimal() and 1 <= len(digits) <= 5
-    if not good or int(digits) > 65535:
-        raise InvalidRequest(
-            f"'{safe(text, 64)}' is no TCP port", "A port is a number from 1 to 65535."
-        )
-    return int(digits)
-
-
-def check_title(title: str, which: str) -> str:
-    """Return `title` if it can be an AE title: 1 to 16 printable ASCII characters, no backslash.
-
-    Raises:
-        InvalidRequest: it cannot (PS3.5 Table 6.2-1, AE).
-    """
-    stripped = title.strip(" ")
-    good = stripped.isascii() and stripped.isprintable() and "\\" not in stripped
-    if not good or not 1 <= len(stripped) <= 16:
-        raise InvalidRequest(
-            f"'{safe(title, 64)}' is no {which} AE title",
-            "An AE title has 1 to 16 printable ASCII characters and no backslash.",
-        )
-    return stripped

@@ -9,7 +9,7 @@ import click
 
 from asyncfind.cli.grammar import Names
 
-__all__ = ["ECHO", "FIND", "SECONDS", "Option", "add_options", "groups_of", "names_of"]
+__all__ = ["ECHO", "FIND", "GROUPED", "SECONDS", "Option", "add_options", "groups_of", "names_of"]
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -72,6 +72,7 @@ def _numbers(version: str) -> tuple[int, ...]:
 _MODEL: Final = "query information model"
 _QUERY: Final = "matching and return keys"
 _NODES: Final = "archives"
+_BULK: Final = "lists, jobs and pace"
 _TITLES: Final = "application entity titles"
 _SYNTAX: Final = "transfer syntaxes proposed"
 _NEGOTIATION: Final = "negotiation and identity"
@@ -129,11 +130,38 @@ FIND: Final[tuple[Option, ...]] = (
     Option(long="--model", target="model", group=_MODEL, metavar="NAME",
            help="any of the 22 C-FIND models by name or UID, e.g. ups-pull, hanging-protocol"),
     # Peers.
-    Option(long="--node", target="nodes", group=_NODES, metavar="[AET@]HOST:PORT", multiple=True,
-           help="ask this archive (too); repeat it for more"),
+    Option(long="--node", target="nodes", group=_NODES, metavar="NODE", multiple=True,
+           choices=("nodes",),
+           help="ask this archive (too): [AET@]HOST:PORT, or NAME or @GROUP of the node book; "
+           "repeat it for more"),
+    Option(long="--nodes", target="book", group=_NODES, metavar="FILE", choices=("files",),
+           help="the node book (default: $ASYNCFIND_NODES, else ~/.config/asyncfind/nodes.toml)"),
     Option(long="--associations", target="associations", group=_NODES, metavar="N",
            type=_at_least(1, 1024), default=4,
            help="most associations to one archive at a time (default 4)"),
+    # Lists and jobs.
+    Option(long="--batch", target="batch", group=_BULK, metavar="FILE", choices=("files",),
+           help="a query for each row of a list, CSV with a header or JSON lines; a column named "
+           "as a key sets it, column `node` says whom to ask, and {column} in a key's value is "
+           "replaced; - is standard input"),
+    Option(long="--job", target="job", group=_BULK, metavar="FILE", choices=("files",),
+           help="keep queries, answers and verdicts in this file, from which a run that was ended "
+           "goes on"),
+    Option(long="--resume", target="resume", group=_BULK, metavar="FILE", choices=("files",),
+           help="go on with a job: what is done is not asked again"),
+    Option(long="--retry-failed", target="retry_failed", group=_BULK, flag=True, default=False,
+           help="with --resume: ask again what failed or was cut"),
+    Option(long="--rate", target="rate", group=_BULK, metavar="RATE",
+           help="most queries to one archive in a time: 5/s, 300/min, 1000/h"),
+    Option(long="--between", target="between", group=_BULK, metavar="TIME", multiple=True,
+           help="ask only at this time of the day, 20:00-06:00 on this machine's clock"),
+    Option(long="--no-retry", target="retries", group=_BULK, flag="off", default="on",
+           help="in such a run, do not ask again what failed in a way that may pass"),
+    Option(long="--peer-give-up", target="give_up", group=_BULK, metavar="SECONDS", type=SECONDS,
+           help="skip what is left for an archive after so much trouble with it (default 600; 0 "
+           "never)"),
+    Option(long="--dry-run", target="dry_run", group=_BULK, flag=True, default=False,
+           help="show what would be asked, of whom and how fast; send nothing"),
     Option(long="--aetitle", short="-aet", target="calling", group=_TITLES, metavar="AET",
            default="FINDSCU", help="our calling AE title (default FINDSCU)", since="3.5.4"),
     Option(long="--call", short="-aec", target="called", group=_TITLES, metavar="AET",
@@ -290,8 +318,8 @@ FIND: Final[tuple[Option, ...]] = (
            help="the same as --request-sni", block="sni"),
     Option(long="--no-sni", target="no_sni", group=_TLS, flag=True, default=False,
            help="send no server name; needs --no-verify-hostname", since="3.6.8", block="sni"),
-    Option(long="--no-verify-hostname", target="verify_hostname", group=_TLS, flag=False,
-           default=True, help="take a trusted certificate whatever names it has"),
+    Option(long="--no-verify-hostname", target="verify_hostname", group=_TLS, flag="off",
+           default="on", help="take a trusted certificate whatever names it has"),
     Option(long="--tls-pin", target="pin", group=_TLS, metavar="SHA256",
            help="take this very certificate only, by its SHA-256 fingerprint"),
     Option(long="--profile-8996", short="+pg", target="profile", group=_PROFILES, flag="8996",
@@ -403,6 +431,9 @@ ECHO: Final[tuple[Option, ...]] = (
            help="table or ndjson (default: table)"),
 )  # fmt: skip
 
+
+GROUPED: Final = ("--node",)
+"""Options whose value may be `@GROUP`, which is no command file there."""
 
 _BEFORE_CLICK: Final = frozenset(("help", "version", "listing"))
 """Targets of options that end the program before its command line is checked."""

@@ -1,13 +1,15 @@
 """From the parsed command line to the plan of a run. Pure but for reading query files."""
 
 import math
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+from asyncfind.cli.given import is_given
 from asyncfind.cli.identity import make_identity, parse_addresses
-from asyncfind.cli.nodes import check_title, parse_node, parse_port
+from asyncfind.cli.nodes import Chooser, Chosen, check_title, parse_port
 from asyncfind.cli.secure import make_tls
 from asyncfind.errors import InvalidRequest
 from asyncfind.plan import DEFAULT_SYNTAXES, Limits, Peer, Plan, Query, Timeouts, make_query
@@ -24,7 +26,7 @@ from asyncfind.query.syntax import (
 from asyncfind.safe import safe
 from asyncfind.ul.find_options import FindOptions
 
-__all__ = ["make_peers", "make_plan", "make_timeouts", "reach"]
+__all__ = ["Order", "make_order", "make_peers", "make_timeouts", "reach"]
 
 _PROPOSALS: Final = {
     "uncompressed": DEFAULT_SYNTAXES,
@@ -38,26 +40,59 @@ Given = Mapping[str, Any]
 """Values by target name of the option table."""
 
 
-def make_plan(given: Given, parameters: Sequence[str]) -> Plan:
-    """The plan of `asyncfind find`.
+class Order(NamedTuple):
+    """What a command line asks for.
 
     Args:
-        parameters: PEER PORT and query files; with --node, PEER PORT may be left out.
+        chosen: whom the plan asks, and what the node book says of them.
+        is_bulk: it is to be asked politely: a list, a job, a pace, or a node that has one in the
+            book.
+    """
+
+    plan: Plan
+    chosen: tuple[Chosen, ...]
+    is_bulk: bool
+
+
+def make_order(given: Given, parameters: Sequence[str]) -> Order:
+    """The plan of `asyncfind find`, and whom it asks.
+
+    Args:
+        parameters: PEER PORT and query files; with --node or --batch, PEER PORT may be left out.
 
     Raises:
         InvalidRequest: anything that cannot be asked; nothing was sent.
     """
-    peers, files = _peers_and_files(given, parameters)
+    chooser = Chooser(
+        called=check_title(given["called"], "called"),
+        calling=check_title(given["calling"], "calling"),
+        is_calling_given=is_given("calling"),
+        book=given["book"],
+    )
+    if given["resume"] is None:
+        chosen, files = _chosen_and_files(given, parameters, chooser)
+    else:
+        chosen, files = _resumed(given, parameters, chooser), ()
     if given["deflate_level"] is not None and given["propose"] != "deflated":
         raise InvalidRequest(
             "--compression-level only allowed with --propose-deflated", "Add -xd, or drop +cl."
         )
     model = model_of(given["model"])
+    new_vr = given["new_vr"] == "kept"
+    queries: Sequence[Query]
+    places = None
+    if given["resume"] is not None:
+        queries = ()
+    elif given["batch"] is None:
+        queries = _queries(files, given["keys"], model, new_vr=new_vr)
+    else:
+        queries, chosen, places = _batch(given, files, model, chosen, chooser)
     cancel_after: int | None = given["cancel_after"]
-    queries = _queries(files, given["keys"], model, new_vr=given["new_vr"] == "kept")
-    return Plan(
-        peers=reach(given, peers),
+    peers = reach(given, [one.peer for one in chosen])
+    plan = Plan(
+        peers=peers,
         queries=queries,
+        shares=None if places is None else dict(zip(peers, places, strict=True)),
         repeat=given["repeat"],
         associations=given["associations"],
         timeouts=make_timeouts(given),
@@ -76,10 +111,23 @@ def make_plan(given: Given, parameters: Sequence[str]) -> Plan:
         ),
         async_window=given["async_window"],
     )
+    reached = zip(peers, chosen, strict=True)
+    chosen = tuple(Chosen(peer, one.node) for peer, one in reached)
+    return Order(plan, chosen, _is_bulk(given, chosen))
+
+
+def _is_bulk(given: Given, chosen: Sequence[Chosen]) -> bool:
+    asked = ("batch", "job", "resume", "rate", "give_up")
+    if any(given[one] is not None for one in asked) or given["between"] or given["dry_run"]:
+        return True
+    return any(
+        one.node is not None and (one.node.max_associations or one.node.rate or one.node.between)
+        for one in chosen
+    )
 
 
 def reach(given: Given, peers: Sequence[Peer]) -> tuple[Peer, ...]:
-    """The same peers, with how to reach them and who we are to them.
+    """The same peers, with how to reach them and who we are to them, unless the book says so.
 
     The last step of a command line: it may ask for a pass phrase, and what is wrong elsewhere
     should be known by then.
@@ -98,7 +146,13 @@ def reach(given: Given, peers: Sequence[Peer]) -> tuple[Peer, ...]:
         response=given["user_response"],
     )
     return tuple(
-        replace(peer, tls=tls, identity=identity, bind=bind, family=given["family"])
+        replace(
+            peer,
+            tls=tls or peer.tls,
+            identity=identity or peer.identity,
+            bind=bind,
+            family=given["family"],
+        )
         for peer in peers
     )
 
@@ -109,7 +163,8 @@ def make_peers(nodes: Sequence[str], called: str, calling: str) -> tuple[Peer, .
     Raises:
         InvalidRequest: a node or an AE title is none.
     """
-    return tuple(dict.fromkeys(parse_node(node, called=called, calling=calling) for node in nodes))
+    chooser = Chooser(called=called, calling=calling, is_calling_given=is_given("calling"))
+    return tuple(one.peer for one in chooser.choose(nodes))
 
 
 def make_timeouts(given: Given) -> Timeouts:
@@ -135,14 +190,12 @@ def make_timeouts(given: Given) -> Timeouts:
     return timeouts
 
 
-def _peers_and_files(
-    given: Given, parameters: Sequence[str]
-) -> tuple[tuple[Peer, ...], Sequence[str]]:
-    called = check_title(given["called"], "called")
-    calling = check_title(given["calling"], "calling")
-    peers = make_peers(given["nodes"], called, calling)
-    if peers and not _names_a_peer(parameters):
-        return peers, parameters
+def _chosen_and_files(
+    given: Given, parameters: Sequence[str], chooser: Chooser
+) -> tuple[tuple[Chosen, ...], Sequence[str]]:
+    chosen = chooser.choose(given["nodes"])
+    if (chosen or given["batch"] is not None) and not _names_a_peer(parameters):
+        return chosen, parameters
     if len(parameters) < 2:
         missing = "port" if parameters else "peer and port"
         raise InvalidRequest(
@@ -154,8 +207,72 @@ def _peers_and_files(
         host = host[1:-1]
     if not host:
         raise InvalidRequest("the peer's host name is empty", "Name an archive: PEER PORT.")
-    peer = Peer(host=host, port=parse_port(port), called=called, calling=calling)
-    return tuple(dict.fromkeys((peer, *peers))), files
+    peer = Peer(
+        host=host,
+        port=parse_port(port),
+        called=check_title(given["called"], "called"),
+        calling=check_title(given["calling"], "calling"),
+    )
+    return tuple({one.peer: one for one in (Chosen(peer), *chosen)}.values()), files
+
+
+def _resumed(given: Given, parameters: Sequence[str], chooser: Chooser) -> tuple[Chosen, ...]:
+    """Nodes of a job as the book and the line have them now; what to ask, the job says itself."""
+    if parameters or given["keys"] or not (given["batch"] is given["job"] is None):
+        raise InvalidRequest(
+            "--resume with a query, a peer or another job",
+            "The job knows what it asks and whom: asyncfind --resume FILE.",
+        )
+    # Only who has a job pays for its import.
+    from asyncfind.run.journal_reader import names_of_nodes
+
+    names = names_of_nodes(Path(given["resume"]))
+    return chooser.choose((*chooser.known(names), *given["nodes"]))
+
+
+def _batch(
+    given: Given,
+    files: Sequence[str],
+    model: Model,
+    chosen: tuple[Chosen, ...],
+    chooser: Chooser,
+) -> tuple[Sequence[Query], tuple[Chosen, ...], Sequence[Sequence[int]]]:
+    """The queries of --batch, whom they ask, and which of them each is asked."""
+    # Only who has a list pays for its import.
+    from asyncfind.cli.batch import read_batch
+
+    if len(files) > 1:
+        raise InvalidRequest(
+            "--batch and more than one query file", "One query file is changed by every row."
+        )
+    asked = {one.peer.node: one for one in chosen}
+    default = tuple(asked)
+
+    def resolve(selector: str) -> Sequence[str]:
+        found = {one.peer.node: one for one in chooser.choose((selector,))}
+        asked.update({name: one for name, one in found.items() if name not in asked})
+        return tuple(found)
+
+    batch = read_batch(
+        given["batch"],
+        model=model,
+        base_keys=given["keys"],
+        base=read_query_file(Path(files[0])) if files else None,
+        default_nodes=default,
+        resolve=resolve,
+        new_vr=given["new_vr"] == "kept",
+    )
+    places = {name: array("L") for name in asked}
+    for place in range(len(batch)):
+        for name in batch.nodes(place) or default:
+            places[name].append(place)
+    names = [name for name in asked if places[name]]
+    if not names:
+        raise InvalidRequest(
+            "nobody to ask: the list has no column `node`",
+            "Name an archive: asyncfind [options] PEER PORT, or --node NAME.",
+        )
+    return batch, tuple(asked[name] for name in names), [places[name] for name in names]
 
 
 def _names_a_peer(parameters: Sequence[str]) -> bool:

@@ -5,9 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import click
-from click.core import ParameterSource
-
+from asyncfind.cli.given import is_given
 from asyncfind.cli.options import FIND
 from asyncfind.errors import InvalidRequest
 from asyncfind.safe import safe
@@ -55,7 +53,7 @@ def make_tls(given: Mapping[str, Any]) -> Tls | None:
         profile=Profile(given["profile"]),
         ciphers=given["ciphers"],
         verify_peer=given["peer_certificate"] == "require",
-        check_hostname=_checks_hostname(),
+        check_hostname=given["verify_hostname"] == "on",
         server_name="" if given["no_sni"] else given["server_name"],
         pin=_pin(given["pin"]),
     )
@@ -89,22 +87,11 @@ def notes_on(given: Mapping[str, Any], tls: Tls | None) -> tuple[list[str], list
     return warnings, remarks
 
 
-def _is_given(target: str) -> bool:
-    """Whether the command line in progress sets this target, be it to its default."""
-    source = click.get_current_context().get_parameter_source(target)
-    return source is ParameterSource.COMMANDLINE
-
-
-def _checks_hostname() -> bool:
-    # Asked of the line: to click a flag's default of True is the flag's own value, which is False.
-    return not _is_given("verify_hostname")
-
-
 def _refuse(given: Mapping[str, Any], targets: frozenset[str], why: str, hint: str) -> None:
     """Options must not be there for nothing: who gives them believes that they do something."""
     for row in FIND:
         is_value = bool(row.metavar) or row.flag == given.get(row.target)
-        if row.target in targets and is_value and _is_given(row.target):
+        if row.target in targets and is_value and is_given(row.target):
             raise InvalidRequest(f"{row.short or row.long} {why}", hint)
 
 

@@ -11,7 +11,7 @@ from asyncfind.cli.verbosity import VERBOSITY, least_of, verbosity_of
 from asyncfind.errors import InvalidRequest
 from asyncfind.logs.levels import Level
 from asyncfind.plan import Plan
-from asyncfind.render.choose import choose
+from asyncfind.render.choose import choose, choose_progress
 from asyncfind.render.renderer import Renderer
 from asyncfind.render.report import Messages, Written
 from asyncfind.safe import safe
@@ -85,6 +85,11 @@ def _display(given: Mapping[str, Any], messages: Messages, verbosity: int, *, ow
     """
     # Progress leaves no room for traffic between its lines.
     beside = messages if own or verbosity > 1 else None
+    if given["job"] is not None or given["resume"] is not None:
+        _check_kept(given)
+        return Display(
+            choose_progress(sys.stderr, min(verbosity, 1), beside), messages, min(verbosity, 1)
+        )
     renderer = choose(
         given["format"],
         sys.stdout.buffer,
@@ -106,6 +111,18 @@ def _display(given: Mapping[str, Any], messages: Messages, verbosity: int, *, ow
 
         renderer = Hidden(renderer)
     return Display(renderer, messages, verbosity)
+
+
+def _check_kept(given: Mapping[str, Any]) -> None:
+    """Refuse what works on answers as they come: those of a job go to its journal."""
+    for option, is_used in {
+        "-X, -Xx and -Xs": _extracts(given),
+        "--hide-responses": given["responses"] == "hide",
+    }.items():
+        if is_used:
+            raise InvalidRequest(
+                f"{option} not allowed with a job", "Its answers are in FILE: asyncfind job export."
+            )
 
 
 def _extracts(given: Mapping[str, Any]) -> bool:
@@ -146,7 +163,7 @@ def _extracting(given: Mapping[str, Any], renderer: Renderer, *, show: bool) -> 
 
 def say_notes(given: Mapping[str, Any], plan: Plan, display: Display) -> None:
     """Tell what is dangerous or has no effect, unless the user wants no messages."""
-    warnings, remarks = notes_on(given, plan.peers[0].tls)
+    warnings, remarks = notes_on(given, plan.peers[0].tls if plan.peers else None)
     if warnings and display.verbosity >= 0:
         display.messages.say(Level.WARN, warnings)
     if remarks and display.verbosity > 0:

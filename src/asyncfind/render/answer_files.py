@@ -20,6 +20,8 @@ __all__ = ["Sink", "open_document", "open_files"]
 
 _NAME: Final = re.compile(r"rsp([0-9]{4,18})\.(dcm|xml)")
 _ELSEWHERE: Final = "Choose another --output-directory."
+_DIRECTORY: Final = "--output-directory"
+_SINGLE: Final = "-Xs"
 _OVERWRITE: Final = "Use --extract-overwrite to replace it, or another --output-directory."
 
 
@@ -62,7 +64,7 @@ def open_document(path: str, *, overwrite: bool) -> Sink:
         InvalidRequest: it cannot be made, or is there already.
     """
     if _is_stream(path):
-        return _Document(open_output(path), safe(path))
+        return _Document(open_output(path, _SINGLE), safe(path))
     return _Document(_NewFile(path, overwrite), safe(path))
 
 
@@ -125,14 +127,14 @@ class _Files:
         except OSError as exc:
             if draft is not None:
                 draft.discard()
-            raise _refused(exc, self._shown(name)) from exc
+            raise _refused(exc, self._shown(name), _DIRECTORY) from exc
         self._number += 1
 
     def settle(self) -> None:
         try:
             self._folder.sync()
         except OSError as exc:
-            raise _refused(exc, safe(self._directory)) from exc
+            raise _refused(exc, safe(self._directory), _DIRECTORY) from exc
 
     def finish(self, remark: str) -> None:
         self._folder.close()
@@ -179,7 +181,7 @@ class _Document:
         try:
             action()
         except OSError as exc:
-            raise _refused(exc, self._name) from exc
+            raise _refused(exc, self._name, _SINGLE) from exc
 
 
 class _NewFile:
@@ -221,12 +223,16 @@ class _NewFile:
         self._folder.close()
 
 
-def _refused(exc: OSError, name: str) -> OutputFailed:
-    """What the system refused, as OutputFailed; a reader that has gone too."""
+def _refused(exc: OSError, name: str, option: str) -> OutputFailed:
+    """What the system refused, as OutputFailed; a reader that has gone too.
+
+    Args:
+        option: what writes somewhere else.
+    """
     if isinstance(exc, FileExistsError):
         return OutputFailed(f"{name} exists", _OVERWRITE)
     if isinstance(exc, BrokenPipeError):
         return OutputFailed(f"cannot write {name}: {exc.strerror}", "Its reader has gone.")
-    failed = write_failed(exc, name)
+    failed = write_failed(exc, name, option)
     assert isinstance(failed, OutputFailed)
     return failed

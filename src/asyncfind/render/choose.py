@@ -4,12 +4,13 @@ import os
 import shutil
 from typing import BinaryIO, TextIO
 
+from asyncfind.render.hidden import Unshown
 from asyncfind.render.output import Output, StreamOutput, open_output
 from asyncfind.render.renderer import Renderer
 from asyncfind.render.report import Messages, Reported
 from asyncfind.render.stream import Form, Streamed
 
-__all__ = ["FORMATS", "choose"]
+__all__ = ["FORMATS", "choose", "choose_plain", "choose_progress"]
 
 FORMATS = ("text", "table", "json", "ndjson", "csv")
 _WIDTH = 120
@@ -52,6 +53,32 @@ def choose(
         console = console_for(stderr)
         return OnScreen(renderer, console, console, verbosity)
     return Reported(renderer, messages or stderr, verbosity)
+
+
+def choose_plain(
+    format_name: str, stdout: BinaryIO, *, output: str | None = None, strip: bool = False
+) -> Renderer:
+    """Return the renderer of results that are all there, with nothing besides.
+
+    Raises:
+        InvalidRequest: the output file cannot be made.
+    """
+    to: Output = StreamOutput(stdout) if output is None else open_output(output)
+    return Streamed(_form(format_name, strip), to)
+
+
+def choose_progress(stderr: TextIO, verbosity: int, messages: Messages | None) -> Renderer:
+    """Return the renderer of a run whose results are kept elsewhere.
+
+    Args:
+        messages: as for `choose`.
+    """
+    if messages is None and verbosity >= 0 and stderr.isatty():
+        from asyncfind.render.live import OnScreen, console_for
+
+        console = console_for(stderr)
+        return OnScreen(Unshown(), console, console, verbosity)
+    return Reported(Unshown(), messages or stderr, verbosity)
 
 
 def _on_screen(

@@ -6,7 +6,7 @@ from asyncfind.plan import Plan
 from asyncfind.records import Match, Record, Summary
 from asyncfind.render.renderer import Renderer
 
-__all__ = ["Hidden"]
+__all__ = ["Hidden", "Unshown"]
 
 
 class Hidden:
@@ -26,3 +26,17 @@ class Hidden:
     def end(self, summary: Summary) -> None:
         """End the results."""
         self._renderer.end(summary)
+
+
+class Unshown:
+    """Shows nothing: the results of a job are in its journal."""
+
+    def begin(self, plan: Plan) -> None:
+        """Begin nothing."""
+
+    def show(self, records: Sequence[Record]) -> Sequence[Record]:
+        """Count everything as it is."""
+        return records
+
+    def end(self, summary: Summary) -> None:
+        """End nothing."""

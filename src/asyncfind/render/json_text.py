@@ -42,7 +42,7 @@ def find_members(find: Find) -> dict[str, object]:
 
 
 def done_members(done: FindDone) -> dict[str, object]:
-    """How a query ended; `error` only where it says something."""
+    """How a query ended; `error` and `unverified` only where they say something."""
     members: dict[str, object] = {
         "status": None if done.status is None else f"{done.status:04X}",
         "verdict": str(done.verdict),
@@ -51,6 +51,9 @@ def done_members(done: FindDone) -> dict[str, object]:
     }
     if done.error:
         members["error"] = done.error
+    tls = done.find.peer.tls
+    if tls is not None and tls.unverified:
+        members["unverified"] = tls.unverified
     return members
 
 
@@ -64,8 +67,8 @@ def undecodable_members(match: Match, error: MalformedIdentifier) -> dict[str, o
 
 
 def summary_members(summary: Summary) -> dict[str, object]:
-    """The end of a run."""
-    return {
+    """The end of a run; `unverified` only where there are such nodes."""
+    members: dict[str, object] = {
         "nodes": summary.peers,
         "reached": summary.reached,
         "queries": summary.queries,
@@ -74,3 +77,6 @@ def summary_members(summary: Summary) -> dict[str, object]:
         "seconds": round(summary.seconds, 6),
         "exit": int(summary.exit),
     }
+    if summary.unverified:
+        members["unverified"] = summary.unverified
+    return members

@@ -248,7 +248,7 @@ class OnScreen:
         elif isinstance(record, Associated):
             self._peers[record.peer].open_now = record.open_now
             if self._verbosity > 0:
-                self._lines += opening_lines(record)
+                self._lines += map(sentence, opening_lines(record))
         elif isinstance(record, PeerFailed):
             self._peers[record.peer].trouble = record.error
         elif isinstance(record, Note) and (record.warning or self._verbosity > 0):

@@ -30,10 +30,11 @@ __all__ = [
 ]
 
 _HINTS: Final = {
-    errno.ENOSPC: "Free some space, or write somewhere else with --output.",
-    errno.EDQUOT: "Free some space, or write somewhere else with --output.",
-    errno.EFBIG: "Write to a file system that takes larger files with --output.",
+    errno.ENOSPC: "Free some space, or write somewhere else with {}.",
+    errno.EDQUOT: "Free some space, or write somewhere else with {}.",
+    errno.EFBIG: "Write to a file system that takes larger files with {}.",
 }
+_OUTPUT: Final = "--output"
 _BUFFER: Final = 256 * 1024
 _NO_LINKS: Final = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK)
 """What file systems without hard links answer."""
@@ -62,13 +63,20 @@ class StreamOutput:
     Args:
         name: what errors call it.
         close: the stream is ours to close.
+        option: what writes somewhere else.
     """
 
     def __init__(
-        self, stream: BinaryIO, name: str = "standard output", *, close: bool = False
+        self,
+        stream: BinaryIO,
+        name: str = "standard output",
+        *,
+        close: bool = False,
+        option: str = _OUTPUT,
     ) -> None:
         self._stream = stream
         self._name = name
+        self._option = option
         self._close = close
 
     def write(self, data: bytes) -> None:
@@ -95,7 +103,7 @@ class StreamOutput:
         if self._close:
             with contextlib.suppress(OSError):  # it tries once more to write what is left
                 self._stream.close()
-        return write_failed(exc, self._name)
+        return write_failed(exc, self._name, self._option)
 
 
 class Folder:
@@ -234,29 +242,33 @@ class FileOutput:
 
     Renaming replaces a symbolic link instead of following it.
 
+    Args:
+        option: what writes somewhere else.
+
     Raises:
         InvalidRequest: no file can be made there.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, option: str = _OUTPUT) -> None:
         self._name = path.name
+        self._option = option
         self._shown = safe(str(path))
         try:
             self._folder = Folder(path.parent)
         except OSError as exc:
-            raise _unusable(exc, self._shown) from exc
+            raise _unusable(exc, self._shown, option) from exc
         try:
             self._draft = self._folder.draft()
         except OSError as exc:
             self._folder.close()
-            raise _unusable(exc, self._shown) from exc
+            raise _unusable(exc, self._shown, option) from exc
 
     def write(self, data: bytes) -> None:
         try:
             self._draft.write(data)
         except OSError as exc:
             self.discard()
-            raise write_failed(exc, self._shown) from exc
+            raise write_failed(exc, self._shown, self._option) from exc
 
     def flush(self) -> None:
         """Nothing: nobody reads the file before it is published."""
@@ -269,7 +281,7 @@ class FileOutput:
             self._folder.sync()
         except OSError as exc:
             self.discard()
-            raise write_failed(exc, self._shown) from exc
+            raise write_failed(exc, self._shown, self._option) from exc
         self._folder.close()
 
     def discard(self) -> None:
@@ -290,8 +302,8 @@ def discard_unpublished() -> None:
 atexit.register(discard_unpublished)
 
 
-def open_output(name: str) -> Output:
-    """The output that --output NAME asks for.
+def open_output(name: str, option: str = _OUTPUT) -> Output:
+    """The output that --output NAME asks for, or another option for files.
 
     Devices, FIFOs and what is below /dev and /proc (`/dev/stdout`, `/proc/self/fd/3`) are opened
     as they are and never renamed over.
@@ -303,33 +315,34 @@ def open_output(name: str) -> Output:
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
-        return FileOutput(path)
+        return FileOutput(path, option)
     except (OSError, ValueError) as exc:
-        raise _unusable(exc, safe(name)) from exc
+        raise _unusable(exc, safe(name), option) from exc
     if stat.S_ISDIR(mode):
-        raise InvalidRequest(f"{safe(name)} is a folder", "Give --output the name of a file.")
+        raise InvalidRequest(f"{safe(name)} is a folder", f"Give {option} the name of a file.")
     if stat.S_ISREG(mode) and path.absolute().parts[1:2] not in (("dev",), ("proc",)):
-        return FileOutput(path)
+        return FileOutput(path, option)
     try:
         # Closed by `publish`; appending, as /dev/stdout may be a file somebody writes to as well.
         stream = path.open("ab", buffering=_BUFFER)
     except OSError as exc:
-        raise _unusable(exc, safe(name)) from exc
-    return StreamOutput(stream, safe(name), close=True)
+        raise _unusable(exc, safe(name), option) from exc
+    return StreamOutput(stream, safe(name), close=True, option=option)
 
 
-def _unusable(exc: OSError | ValueError, name: str) -> InvalidRequest:
+def _unusable(exc: OSError | ValueError, name: str, option: str) -> InvalidRequest:
     why = exc.strerror if isinstance(exc, OSError) else str(exc)
-    return InvalidRequest(f"cannot write {name}: {why}", "Choose another --output.")
+    return InvalidRequest(f"cannot write {name}: {why}", f"Choose another {option}.")
 
 
-def write_failed(exc: OSError, name: str) -> OutputFailed | BrokenPipeError:
+def write_failed(exc: OSError, name: str, option: str = _OUTPUT) -> OutputFailed | BrokenPipeError:
     """The error that says what the system refused.
 
     Args:
         name: of the output, safe for a terminal.
+        option: what writes somewhere else.
     """
     if isinstance(exc, BrokenPipeError):
         return exc
     hint = _HINTS.get(exc.errno or 0, "What had come until then is lost; run it again.")
-    return OutputFailed(f"cannot write {name}: {exc.strerror or exc}", hint)
+    return OutputFailed(f"cannot write {name}: {exc.strerror or exc}", hint.format(option))

@@ -22,6 +22,9 @@ class Tally:
 
     def __init__(self, plan: Plan) -> None:
         self._peers = len(plan.peers)
+        self._unverified = sum(
+            peer.tls is not None and peer.tls.unverified != "" for peer in plan.peers
+        )
         self._reached: set[Peer] = set()
         self._verdicts: Counter[Verdict] = Counter()
         self._matches = 0
@@ -62,4 +65,5 @@ class Tally:
             seconds=seconds,
             verdicts=dict(self._verdicts),
             failed=dict(self._failed),
+            unverified=self._unverified,
         )

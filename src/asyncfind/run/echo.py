@@ -1,6 +1,7 @@
 """C-ECHO to many peers at once (PS3.7 Section 9.1.5)."""
 
 import time
+from dataclasses import replace
 
 import anyio
 from anyio.streams.memory import MemoryObjectSendStream
@@ -9,7 +10,7 @@ from asyncfind.dimse.status import describe
 from asyncfind.errors import Kind, PeerError
 from asyncfind.net.association import associate
 from asyncfind.plan import Peer, Plan
-from asyncfind.records import Echoed
+from asyncfind.records import Agreement, Echoed, Secured, Traffic
 from asyncfind.safe import safe
 
 __all__ = ["echo_all"]
@@ -30,12 +31,15 @@ async def _echo(
     plan: Plan, peer: Peer, results: MemoryObjectSendStream[Echoed], limiter: anyio.CapacityLimiter
 ) -> None:
     async with limiter:
-        await results.send(await _measure(plan, peer))
+        traffic: list[Traffic] | None = [] if plan.trace else None
+        echoed = await _measure(plan, peer, traffic)
+        await results.send(replace(echoed, traffic=tuple(traffic or ())))
 
 
-async def _measure(plan: Plan, peer: Peer) -> Echoed:
+async def _measure(plan: Plan, peer: Peer, traffic: list[Traffic] | None) -> Echoed:
     connect = associated = None
     implementation = ""
+    secured, agreement = Secured(), Agreement()
     try:
         async with associate(
             peer,
@@ -43,8 +47,10 @@ async def _measure(plan: Plan, peer: Peer) -> Echoed:
             verification=True,
             timeouts=plan.timeouts,
             max_pdu_length=plan.max_pdu_length,
+            traffic=traffic,
         ) as association:
             connect, associated = association.connect_seconds, association.associate_seconds
+            secured, agreement = association.secured, association.agreement
             if association.accepted is not None:
                 information = association.accepted.user_information
                 implementation = safe(information.implementation_version_name, 32)
@@ -60,6 +66,8 @@ async def _measure(plan: Plan, peer: Peer) -> Echoed:
                 hint="" if status == 0 else describe(status).advice,
                 kind=None if status == 0 else Kind.STATUS,
                 implementation=implementation,
+                secured=secured,
+                agreement=agreement,
             )
     except PeerError as exc:
         return Echoed(
@@ -71,4 +79,6 @@ async def _measure(plan: Plan, peer: Peer) -> Echoed:
             hint=exc.hint,
             kind=exc.kind,
             implementation=implementation,
+            secured=secured,
+            agreement=agreement,
         )

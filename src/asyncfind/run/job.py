@@ -65,32 +65,29 @@ def job_plan(plan: Plan, snapshot: Snapshot, counts: Mapping[Peer, int]) -> Plan
     )
 
 
-def job_summary(
-    progress: Progress, *, peers: int, reached: int, seconds: float, interrupted: bool
-) -> Summary:
-    """How a job stands, as the end of a run: what was done by earlier runs counts as well.
+def job_summary(progress: Progress, run: Summary) -> Summary:
+    """How a job stands at the end of a run: what earlier runs did counts as well.
 
     Args:
-        reached: peers that were reached by this run.
+        run: the end of the run alone.
     """
     verdicts = {Verdict(verdict): count for verdict, count in progress.verdicts.items()}
     left = progress.count("pending") + progress.count("running")
     if left:
         verdicts[Verdict.SKIPPED] = verdicts.get(Verdict.SKIPPED, 0) + left
     failed = {one: count for one, count in verdicts.items() if one not in _SATISFIED}
-    if interrupted:
+    if run.exit is ExitCode.INTERRUPTED:
         code = ExitCode.INTERRUPTED
-    elif not failed:
-        code = ExitCode.COMPLETE
+    elif failed:
+        is_unheard = verdicts.keys() <= {Verdict.UNREACHED, Verdict.SKIPPED} and not run.reached
+        code = ExitCode.NO_ASSOCIATION if is_unheard else ExitCode.INCOMPLETE
     else:
-        code = ExitCode.INCOMPLETE if reached else ExitCode.NO_ASSOCIATION
-    return Summary(
+        code = ExitCode.COMPLETE
+    return replace(
+        run,
         exit=code,
-        peers=peers,
-        reached=reached,
         queries=sum(verdicts.values()),
         matches=progress.rows,
-        seconds=seconds,
         verdicts=verdicts,
         failed=failed,
     )

@@ -54,7 +54,9 @@ def child_hash(own: bytes, place: bytes) -> bytes:
 
 def plan_spec(plan: Plan) -> str:
     """What a job is about, for `Journal`: all that decides what answers it gets."""
-    hashes = sorted(key_hash(peer, query) for peer in plan.peers for query in plan.queries)
+    hashes = sorted(
+        key_hash(peer, plan.queries[place]) for peer in plan.peers for place in plan.places(peer)
+    )
     rest = {
         "cancel_after": plan.cancel_after,
         "max_responses": plan.limits.max_responses,

@@ -21,7 +21,14 @@ from asyncfind.run.journal_load import peers_of
 from asyncfind.run.journal_words import CoverageRow, Progress
 from asyncfind.safe import safe
 
-__all__ = ["Decoder", "Snapshot", "moment", "open_snapshot", "read_progress"]
+__all__ = [
+    "Decoder",
+    "Snapshot",
+    "moment",
+    "names_of_nodes",
+    "open_snapshot",
+    "read_progress",
+]
 
 
 class Decoder:
@@ -201,6 +208,21 @@ def read_progress(connection: sqlite3.Connection, peers: Mapping[int, Peer]) -> 
         "SELECT coalesce(sum(n), 0) FROM query WHERE state = 'done'"
     ).fetchone()
     return Progress(states, verdicts, rows)
+
+
+def names_of_nodes(path: Path) -> list[str]:
+    """The names of the nodes of a journal that have one.
+
+    Raises:
+        InvalidRequest: there is no such journal, or it is damaged.
+    """
+    check_header(path)
+    try:
+        with contextlib.closing(connect_reader(path)) as connection:
+            names = connection.execute("SELECT name FROM node WHERE name <> '' ORDER BY id")
+            return [str(name) for (name,) in names]
+    except sqlite3.Error as exc:
+        raise damaged(path) from exc
 
 
 @contextlib.contextmanager

@@ -7,6 +7,8 @@ back.
 
 import heapq
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from random import Random
 from typing import Final
 
@@ -28,6 +30,7 @@ from asyncfind.records import (
     Note,
     PeerFailed,
     Record,
+    Traffic,
     Verdict,
 )
 from asyncfind.run.course import Manners
@@ -154,18 +157,7 @@ class PoliteVisit:
         Raises:
             PeerError: there is no association.
         """
-        plan = self._plan
-        async with associate(
-            self._peer,
-            [find.query.model] if find is not None else [],
-            timeouts=plan.timeouts,
-            limits=plan.limits,
-            syntaxes=plan.syntaxes,
-            max_pdu_length=plan.max_pdu_length,
-            abort=plan.abort,
-            options=plan.options,
-            trace=plan.trace,
-        ) as association:
+        async with self._associate(find) as association:
             await self._associated(association, tasks)
             try:
                 while find is not None:
@@ -175,6 +167,27 @@ class PoliteVisit:
                     find = await self._next()
             finally:
                 self._open -= 1
+
+    @asynccontextmanager
+    async def _associate(self, find: Find | None) -> AsyncIterator[Association]:
+        plan = self._plan
+        traffic: list[Traffic] | None = [] if plan.trace else None
+        try:
+            async with associate(
+                self._peer,
+                [find.query.model] if find is not None else [],
+                timeouts=plan.timeouts,
+                limits=plan.limits,
+                syntaxes=plan.syntaxes,
+                max_pdu_length=plan.max_pdu_length,
+                abort=plan.abort,
+                options=plan.options,
+                traffic=traffic,
+            ) as association:
+                yield association
+        finally:
+            if traffic:  # that nobody took: the association did not come about
+                await self._emit(*traffic)
 
     async def _associated(self, association: Association, tasks: TaskGroup) -> None:
         self._open += 1

@@ -3,7 +3,7 @@
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Final
@@ -30,6 +30,7 @@ from asyncfind.records import (
     Note,
     PeerFailed,
     Record,
+    Traffic,
     Verdict,
 )
 from asyncfind.run.outcome import conclude, unsent
@@ -259,20 +260,27 @@ class _Visit:
             finally:
                 self._opening.discard(scope)
 
-    def _associate(self) -> AbstractAsyncContextManager[Association]:
+    @asynccontextmanager
+    async def _associate(self) -> AsyncIterator[Association]:
         plan = self._plan
-        return associate(
-            self._peer,
-            plan.models,
-            timeouts=plan.timeouts,
-            limits=plan.limits,
-            syntaxes=plan.syntaxes,
-            max_pdu_length=plan.max_pdu_length,
-            abort=plan.abort,
-            options=plan.options,
-            async_window=plan.async_window,
-            trace=plan.trace,
-        )
+        traffic: list[Traffic] | None = [] if plan.trace else None
+        try:
+            async with associate(
+                self._peer,
+                plan.models,
+                timeouts=plan.timeouts,
+                limits=plan.limits,
+                syntaxes=plan.syntaxes,
+                max_pdu_length=plan.max_pdu_length,
+                abort=plan.abort,
+                options=plan.options,
+                async_window=plan.async_window,
+                traffic=traffic,
+            ) as association:
+                yield association
+        finally:
+            if traffic:  # that nobody took: the association did not come about
+                await self._emit(*traffic)
 
     async def _try_again(self, error: PeerError) -> bool:
         """No association: decide whether this lane goes on."""

@@ -162,10 +162,10 @@ def findings(root: Node) -> Iterator[Finding]:
     stack = [root]
     while stack:
         node = stack.pop()
-        worth = worth(node)
-        if worth is Proof.PROVEN:
+        known = worth(node)
+        if known is Proof.PROVEN:
             count = sum(one.count for one in node.walk() if not one.children)
-            yield Finding(node.range, worth, count, "")
+            yield Finding(node.range, known, count, "")
             continue
         if not node.children or node.state is not Proof.PROVEN:
             yield Finding(node.range, node.state or Proof.OPEN, node.count, node.reason)
