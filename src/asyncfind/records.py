@@ -15,7 +15,7 @@ from asyncfind.query.reader import read_item
 from asyncfind.query.syntax import SYNTAXES
 from asyncfind.query.values import element_texts
 from asyncfind.ul.find_options import FindOptions
-from asyncfind.ul.pdu import AssociateAC, AssociateRQ
+from asyncfind.ul.pdu import Abort, AssociateAC, AssociateRJ, AssociateRQ
 
 __all__ = [
     "Agreement",
@@ -239,6 +239,9 @@ class Secured(NamedTuple):
     warnings: tuple[str, ...] = ()
 
 
+_PLAIN: Final = Secured()
+
+
 class AttemptFailed(NamedTuple):
     """An attempt at a query failed in a way that may pass; the query is asked again.
 
@@ -260,14 +263,14 @@ class Traffic(NamedTuple):
 
     Args:
         sent: by us.
-        what: an association PDU, or the command of a message.
+        what: an association PDU (of A-ABORT only those that came), or the command of a message.
         identifier: of the message as encoded; None where it has none.
         transfer_syntax: UID, of the identifier.
     """
 
     peer: Peer
     sent: bool
-    what: AssociateRQ | AssociateAC | Command
+    what: AssociateRQ | AssociateAC | AssociateRJ | Abort | Command
     identifier: bytes | None = None
     transfer_syntax: str = ""
 
@@ -301,6 +304,9 @@ class Echoed:
         status: None where no answer came.
         connect, associate, echo: seconds; None for what was not reached.
         implementation: what the peer calls itself; safe for a terminal.
+        secured: how the connection was secured; says nothing for plain TCP.
+        agreement: what the peer made of the rest of the association request.
+        traffic: what was sent and received, in runs that trace it.
     """
 
     peer: Peer
@@ -312,6 +318,9 @@ class Echoed:
     hint: str = ""
     kind: Kind | None = None
     implementation: str = ""
+    secured: Secured = _PLAIN
+    agreement: Agreement = Agreement()
+    traffic: tuple[Traffic, ...] = ()
 
 
 Record = FindStarted | Match | FindDone | Associated | PeerFailed | Note | Traffic | AttemptFailed
@@ -324,6 +333,7 @@ class Summary:
     Args:
         verdicts: how many queries ended in each verdict; only those that occurred.
         failed: how many queries did not go as planned, by verdict.
+        unverified: peers that could be anybody, see `Tls.unverified`.
     """
 
     exit: ExitCode
@@ -334,3 +344,4 @@ class Summary:
     seconds: float
     verdicts: dict[Verdict, int] = field(default_factory=dict)
     failed: dict[Verdict, int] = field(default_factory=dict)
+    unverified: int = 0

@@ -94,6 +94,15 @@ class Tls:
         return bool(self.key_file or self.certificate_file or self.pkcs12_file)
 
     @property
+    def unverified(self) -> str:
+        """What leaves open who the peer is: `certificate` or `hostname`; empty for nothing."""
+        if self.pin:
+            return ""
+        if not self.verify_peer:
+            return "certificate"
+        return "" if self.check_hostname else "hostname"
+
+    @property
     def pin_alone(self) -> bool:
         """The pin is all we know of the peer: it stands for the chain and the host name."""
         known = self.ca_files or self.ca_directories or self.system_trust

@@ -224,7 +224,7 @@ def test_keys_in_der(tmp_path: Path, kind: str, form: PrivateFormat, password: s
     make_context(_with((key, certificate), password, der=True))
 
 
-def test_pkcs12(tmp_path: Path) -> None:
+def test_pkcs12(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     middle = Authority("Invented Department CA", _ROOT).issue()
     for password in ("", "open sesame"):
         name = middle.write_pkcs12(tmp_path / "us.p12", password)
@@ -232,10 +232,31 @@ def test_pkcs12(tmp_path: Path) -> None:
     failed = _fails(Tls(pkcs12_file=name, password="wrong", verify_peer=False))
     assert "pass phrase" in failed.text
     assert failed.step is TlsStep.KEY
-    (tmp_path / "us.p12").write_bytes(b"nothing")
-    assert "no PKCS#12 file" in _fails(Tls(pkcs12_file=name, password="")).text
+    whole = Path(name).read_bytes()
+    Path(name).write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    assert "is damaged, or its pass" in _fails(Tls(pkcs12_file=name, password="open sesame")).text
+    # Nobody is asked for the pass phrase of what has none.
+    monkeypatch.delattr(tls_files, "password_of")
+    key = _OURS.write_key(tmp_path / "us.key", password="open sesame")
+    der = _OURS.write_key(tmp_path / "us.der", encoding=_DER)
+    for data in (b"nothing", b"", b"\x30\x80", whole[:-9], *map(_bytes_of, (key, der))):
+        Path(name).write_bytes(data)
+        failed = _fails(Tls(pkcs12_file=name))
+        assert failed.text == f"'{name}' is no PKCS#12 file"
+        assert failed.step is TlsStep.KEY
     both = Tls(pkcs12_file=name, key_file=name, certificate_file=name)
     assert _fails(both).step is TlsStep.SETTINGS
+
+
+def _bytes_of(name: str) -> bytes:
+    return Path(name).read_bytes()
+
+
+def test_what_begins_as_pkcs12() -> None:
+    assert tls_files.is_pkcs12(bytes.fromhex("30 80 02 01 03 30 80"))  # BER, as some export it
+    assert tls_files.is_pkcs12(bytes.fromhex("30 03 02 01 03"))
+    assert not tls_files.is_pkcs12(bytes.fromhex("30 03 02 01 00"))
+    assert not tls_files.is_pkcs12(bytes.fromhex("31 03 02 01 03"))
 
 
 def test_pkcs12_without_a_key(tmp_path: Path) -> None:

@@ -367,7 +367,10 @@ def test_a_file_that_appeared_meanwhile_is_not_replaced(
     renderer.begin(plan)
     (tmp_path / "target").write_bytes(b"precious")
     (tmp_path / "rsp0002.dcm").symlink_to("target")
-    records = [match(study), match(study, 2), match(study, 3), done(matches=3)]
+    records: list[Record] = [
+        *(match(study, number) for number in (1, 2, 3)),
+        done(matches=3),
+    ]
     counted = renderer.show(records)
     assert shown.records[:3] == records[:3]
     assert (tmp_path / "target").read_bytes() == b"precious"
@@ -418,6 +421,27 @@ def test_a_full_disk_is_said_once_and_the_answers_are_still_shown(
         Verdict.CUT: 1,
         Verdict.TIMEOUT: 1,
     }
+
+
+def test_a_file_that_cannot_even_be_begun(
+    tmp_path: Path,
+    shown: _Shown,
+    match: Callable[..., Match],
+    done: Callable[..., FindDone],
+    plan: Plan,
+    study: bytes,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    renderer = Extracting(_extraction(_DICOM, tmp_path), shown)
+    renderer.begin(plan)
+
+    def open_none(*names: object, **options: object) -> int:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(os, "open", open_none)
+    (_, ended) = renderer.show([match(study), done()])
+    assert isinstance(ended, FindDone)
+    assert ended.error == f"cannot write {tmp_path / 'rsp0001.dcm'}: Too many open files"
 
 
 def test_names_that_are_not_durable_are_not_complete(

@@ -9,8 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from asyncfind.plan import Peer, Plan
-from asyncfind.records import Find, FindDone, Match, Record, Verdict
+from asyncfind.records import Find, FindDone, Match, Record, Summary, Verdict
 from asyncfind.render.json_document import JsonDocument
+from asyncfind.render.json_lines import JsonLines
+from asyncfind.security import Tls
 
 
 def test_the_document_of_a_run(
@@ -48,6 +50,30 @@ def test_the_document_of_a_run(
             "exit": 0,
         },
     }
+
+
+def test_a_node_that_was_not_verified_is_told(
+    render: Callable[..., str],
+    schema: Callable[[str], Any],
+    plan: Plan,
+    summary: Summary,
+    done: Callable[..., FindDone],
+) -> None:
+    for tls, what in (
+        (Tls(verify_peer=False), "certificate"),
+        (Tls(ca_files=("ca.pem",), check_hostname=False), "hostname"),
+    ):
+        peer = replace(plan.peers[0], tls=tls)
+        records = [done(of=Find(peer, plan.queries[0], 1, 0), matches=0)]
+        document = json.loads(render(JsonDocument(), records, ends=replace(summary, unverified=1)))
+        schema("json").validate(document)
+        assert document["queries"][0]["unverified"] == what
+        assert document["summary"]["unverified"] == 1
+        lines = render(JsonLines(), records, ends=replace(summary, unverified=1)).splitlines()
+        told = [json.loads(line) for line in lines]
+        assert [one["unverified"] for one in told] == [what, 1]
+        for line in told:
+            schema("ndjson").validate(line)
 
 
 def test_a_run_without_queries_is_a_document(

@@ -140,6 +140,15 @@ def _screen(text: str) -> list[str]:
     return [line.rstrip() for line in rows if line.strip()]
 
 
+def test_verbose_tells_how_an_association_is_secured(plan: Plan, summary: Summary) -> None:
+    terminal = _Terminal(verbosity=1)
+    terminal.renderer.begin(plan)
+    terminal.renderer.show([Associated(plan.peers[0], 1, secured="TLSv1.3, valid until 2030")])
+    terminal.renderer.end(summary)
+    said = terminal.said[0]
+    assert said == "asyncfind: NORTH@north:104: TLSv1.3, valid until 2030."
+
+
 def test_trouble_is_on_top_and_what_does_not_fit_is_counted(
     query: Query, done: Callable[..., FindDone], summary: Summary
 ) -> None:

@@ -134,8 +134,21 @@ def test_a_device_is_opened_as_it_is(tmp_path: Path) -> None:
 def test_a_full_device_is_an_output_error() -> None:
     output = open_output("/dev/full")
     output.write(b"x")
-    with pytest.raises(OutputFailed, match="/dev/full: No space left on device"):
+    with pytest.raises(OutputFailed, match="/dev/full: No space left on device") as caught:
         output.publish()
+    assert "with --output." in caught.value.hint
+
+
+def test_hints_name_the_option_that_writes_there(tmp_path: Path) -> None:
+    output = open_output("/dev/full", "-Xs")
+    output.write(b"x")
+    with pytest.raises(OutputFailed) as failed:
+        output.publish()
+    assert "with -Xs." in failed.value.hint
+    for name in (tmp_path, tmp_path / "missing" / "file"):
+        with pytest.raises(InvalidRequest) as refused:
+            open_output(str(name), "-Xs")
+        assert "-Xs" in refused.value.hint
 
 
 def test_a_fifo_is_written_and_stays(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from asyncfind.query.models import model_of
 from asyncfind.records import (
     Agreement,
     Associated,
+    AttemptFailed,
     ExitCode,
     Extended,
     Find,
@@ -123,6 +124,7 @@ def test_verbose_tells_what_happens(
         Associated(peer, 1),
         Associated(peer, 2),
         Note(peer, "a note", warning=False),
+        AttemptFailed(again.find, 1, 0, "A-ABORT", 1.25),
         done(),
         again,
     ]
@@ -130,6 +132,7 @@ def test_verbose_tells_what_happens(
         "asyncfind: NORTH@north:104: 1 association open.",
         "asyncfind: NORTH@north:104: 2 associations open.",
         "asyncfind: NORTH@north:104: a note.",
+        "asyncfind: NORTH@north:104: study.dcm: attempt 1 failed, again in 1.2 s: A-ABORT.",
         "asyncfind: NORTH@north:104: study.dcm: complete, 1 matches in 0.031 s.",
         "asyncfind: NORTH@north:104: study.dcm (repeat 2): complete, 1 matches in 0.031 s.",
         "asyncfind: 1 match from 1 node in 0.5 s.",

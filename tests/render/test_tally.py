@@ -1,6 +1,7 @@
 """Verdicts make the exit code."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -8,6 +9,7 @@ from asyncfind.errors import Kind
 from asyncfind.plan import Plan
 from asyncfind.records import Associated, ExitCode, FindDone, FindStarted, Verdict
 from asyncfind.render.tally import Tally, is_satisfied
+from asyncfind.security import Tls
 
 
 @pytest.mark.parametrize(
@@ -61,3 +63,20 @@ def test_the_summary_counts_peers_queries_and_matches(
     assert (summary.peers, summary.reached, summary.queries, summary.matches) == (1, 1, 3, 12)
     assert summary.verdicts == {Verdict.COMPLETE: 2, Verdict.CUT: 1}
     assert summary.seconds == 2.0
+
+
+@pytest.mark.parametrize(
+    ("tls", "unverified"),
+    [
+        (None, 0),
+        (Tls(ca_files=("ca.pem",)), 0),
+        (Tls(verify_peer=False), 1),
+        (Tls(ca_files=("ca.pem",), check_hostname=False), 1),
+        (Tls(verify_peer=False, check_hostname=False, pin="sha256:" + "00" * 32), 0),
+    ],
+)
+def test_the_summary_counts_peers_that_could_be_anybody(
+    plan: Plan, tls: Tls | None, unverified: int
+) -> None:
+    tally = Tally(replace(plan, peers=(replace(plan.peers[0], tls=tls),)))
+    assert tally.summary(seconds=0.0, interrupted=False).unverified == unverified

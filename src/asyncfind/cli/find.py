@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from asyncfind.cli.command import TableCommand
+from asyncfind.cli.command import TableCommand, options_of
 from asyncfind.cli.grammar import canonical, expand
 from asyncfind.cli.options import FIND, GROUPED, add_options, names_of
 from asyncfind.cli.streams import is_stdout_closed
@@ -26,7 +26,7 @@ class _FindCommand(TableCommand):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         # Once: a command file may be a pipe.
         line = canonical(expand(args, grouped=GROUPED), names_of(FIND))
-        options = _options(line)
+        options = options_of(line, names_of(FIND))
         if "--help" in options or line == ["--"]:
             click.echo(self.get_help(ctx))
             ctx.exit()
@@ -34,19 +34,6 @@ class _FindCommand(TableCommand):
         if "--arguments" in options:
             _show_arguments(line)
         return click.Command.parse_args(self, ctx, line)
-
-
-def _options(line: Sequence[str]) -> list[str]:
-    """The options of a canonical line without their values, which may look like options."""
-    values = names_of(FIND).values
-    options, rest = [], iter(line)
-    for argument in rest:
-        if argument == "--":
-            break
-        options.append(argument)
-        for _ in range(values.get(argument, 0)):
-            next(rest, None)
-    return options
 
 
 def _list(ctx: click.Context, options: list[str]) -> None:
@@ -89,7 +76,6 @@ def _show_arguments(line: Sequence[str]) -> None:
         "[find] [options] --node NODE ... --batch LIST [--job FILE]",
         "[find] [options] --resume FILE",
     ),
-    context_settings={"max_content_width": 100},
     epilog="Exit codes: 0 everything complete, 1 command line or set-up, 2 no association with "
     "any node, 4 some query not complete, 130 interrupted, 141 the reader of the output went away.",
 )
@@ -100,11 +86,6 @@ def find(parameters: tuple[str, ...], **given: Any) -> int:
 
     Every query file, as changed by the keys, is asked of every archive; without a file the keys
     alone are the query. @FILE is replaced by the arguments in FILE.
-
-    \b
-    asyncfind -S -k QueryRetrieveLevel=STUDY -k PatientName="A*" -k StudyDate pacs 11112
-    asyncfind -W -k PatientName -k ScheduledProcedureStepSequence[0].Modality=CT ris 104
-    asyncfind -P --node A@a:104 --node B@b:104 --repeat 3 --format ndjson patient.dcm
     """
     # The rooms below are imported only now: the help does without them.
     from asyncfind.cli.execute import execute

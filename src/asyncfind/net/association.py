@@ -202,8 +202,9 @@ class Association:
         traffic = self.wire.traffic
         if not traffic:
             return ()
-        self.wire.traffic = []
-        return traffic
+        taken = tuple(traffic)
+        traffic.clear()
+        return taken
 
     @property
     def secured(self) -> Secured:
@@ -286,7 +287,7 @@ async def associate(
     abort: bool = False,
     options: FindOptions | None = None,
     async_window: int = 1,
-    trace: bool = False,
+    traffic: list[Traffic] | None = None,
 ) -> AsyncIterator[Association]:
     """Open an association with `peer`; released at the end of the block, aborted on error.
 
@@ -298,7 +299,8 @@ async def associate(
         abort: end with A-ABORT instead of A-RELEASE.
         options: of extended negotiation, to ask for (PS3.4 Section C.5.1.1).
         async_window: how many finds we would like to have open at once (PS3.7 Annex D.3.3.3).
-        trace: keep every PDU and message for `take_traffic`.
+        traffic: gets every PDU and message, those of an association that does not come about too;
+            `Association.take_traffic` takes them out of it. None traces nothing.
 
     Raises:
         InvalidRequest: an unknown model.
@@ -311,7 +313,7 @@ async def associate(
     stream = await connect(peer, timeouts.connect, tls_timeout=timeouts.tls)
     association = Association(stream, peer, timeouts, limits or Limits(), max_pdu_length)
     association.connect_seconds = time.monotonic() - started
-    association.wire.traffic = [] if trace else None
+    association.wire.traffic = traffic
     try:
         await association.request(
             list(dict.fromkeys(uids)), syntaxes, options or FindOptions(), async_window

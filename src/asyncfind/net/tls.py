@@ -244,7 +244,7 @@ def _own_failed(
         )
     return TlsSetupFailed(
         f"wrong pass phrase for private key '{safe(name)}'",
-        "The key is encrypted: give its pass phrase with +pw."
+        "The key is encrypted: give its pass phrase, as with +pw or --passwd-file."
         if tls.password == ""
         else "Check the pass phrase.",
         step=TlsStep.KEY,
@@ -274,15 +274,22 @@ def _read_pkcs12(tls: Tls) -> tuple[bytes, bytes]:
             name=name,
         ) from exc
     data = tls_files.read_file(name, TlsStep.KEY)
+    if not tls_files.is_pkcs12(data):
+        raise TlsSetupFailed(
+            f"'{safe(name)}' is no PKCS#12 file",
+            "Check the name of the file; keys and certificates in PEM or DER go with +tls.",
+            step=TlsStep.KEY,
+            name=name,
+        )
     try:
         try:
             key, certificate, others = pkcs12.load_key_and_certificates(data, None)
-        except ValueError:  # it has a pass phrase, or is no PKCS #12 at all
+        except ValueError:  # it has a pass phrase, or is damaged
             password = tls_files.password_of(tls.password, name)()
             key, certificate, others = pkcs12.load_key_and_certificates(data, password)
     except ValueError as exc:
         raise TlsSetupFailed(
-            f"'{safe(name)}' is no PKCS#12 file, or its pass phrase is another",
+            f"PKCS#12 file '{safe(name)}' is damaged, or its pass phrase is another",
             "Check file and pass phrase.",
             step=TlsStep.KEY,
             name=name,

@@ -25,6 +25,7 @@ __all__ = [
     "damage_code",
     "describe_os_error",
     "is_encrypted",
+    "is_pkcs12",
     "key_pem",
     "listed_pem",
     "memory_file",
@@ -158,6 +159,12 @@ def is_encrypted(pem: bytes) -> bool:
     return b"BEGIN ENCRYPTED PRIVATE KEY" in pem or b"ENCRYPTED\n" in pem.replace(b"\r", b"")
 
 
+def is_pkcs12(data: bytes) -> bool:
+    """It begins as a PFX does: a sequence whose first element is version 3 (RFC 7292 Section 4)."""
+    tag, start, _ = (0x30, 2, 0) if data[:2] == b"\x30\x80" else _header(data, 0)
+    return tag == 0x30 and data[start : start + 3] == b"\x02\x01\x03"
+
+
 def _wrong_format(data: bytes, name: str, file_format: FileFormat, step: TlsStep) -> TlsSetupFailed:
     what, shown = _WHAT[step], safe(name)
     blocks = [match[1].decode() for match in _BLOCK.finditer(data)]
@@ -274,7 +281,8 @@ def password_of(given: str | None, name: str) -> Password:
         except (OSError, EOFError) as exc:
             raise TlsSetupFailed(
                 f"private key '{safe(name)}' needs a pass phrase, and there is no terminal to ask",
-                "Give the pass phrase with +pw, or use a key without one.",
+                "Use a key without one, start it at a terminal, or give the pass phrase with +pw "
+                "or --passwd-file where there are such options.",
                 step=TlsStep.KEY,
                 name=name,
             ) from exc

@@ -110,7 +110,7 @@ class Wire:
     def _trace(
         self,
         sent: bool,
-        what: AssociateRQ | AssociateAC | Command,
+        what: AssociateRQ | AssociateAC | AssociateRJ | Abort | Command,
         context_id: int = 0,
         identifier: bytes | None = None,
     ) -> None:
@@ -353,6 +353,7 @@ class Wire:
                     self.accepted = indication.ac
                     self._trace(False, indication.ac)
                 case AssociateRejected():
+                    self._trace(False, indication.rj)
                     self._fail(_rejected(indication.rj, self._peer))
                 case ReleaseConfirmed():
                     self._released = True
@@ -366,10 +367,11 @@ class Wire:
                         )
                     self._upper_layer.respond_release(now)
                 case Aborted():
-                    words = Abort(source=indication.source, reason=indication.reason).text
+                    abort = Abort(source=indication.source, reason=indication.reason)
+                    self._trace(False, abort)
                     self._fail(
                         AssociationAborted(
-                            f"the peer aborted the association ({words})",
+                            f"the peer aborted the association ({abort.text})",
                             "The archive's log says why.",
                         )
                     )
@@ -405,10 +407,10 @@ class Wire:
             return self._stream.error
         before = " before it answered the association request" if self.accepted is None else ""
         how = "reset" if self._stream.error is not None else "closed"
+        where = "a DICOM port without TLS" if self._peer.tls is None else "that of a DICOM service"
         return AssociationLost(
             f"the peer {how} the connection{before}",
-            "Check that the port is a DICOM port without TLS and that the archive allows this "
-            "calling AE title."
+            f"Check that the port is {where} and that the archive allows this calling AE title."
             if self.accepted is None
             else "The archive's log says why.",
         )

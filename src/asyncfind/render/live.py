@@ -16,6 +16,7 @@ from rich.text import Text
 from asyncfind.plan import Peer, Plan
 from asyncfind.records import (
     Associated,
+    AttemptFailed,
     FindDone,
     FindStarted,
     Match,
@@ -112,6 +113,7 @@ class _Progress:
     """How one peer is doing.
 
     Args:
+        again: attempts that failed and are made once more.
         trouble: the last one in words; empty while there is none.
         ended: instant of the last end of a query; None before.
     """
@@ -122,6 +124,7 @@ class _Progress:
     matches: int = 0
     open_now: int = 0
     running: int = 0
+    again: int = 0
     trouble: str = ""
     ended: float | None = None
 
@@ -142,7 +145,8 @@ class _Progress:
         if self.done >= self.total:
             return "✓", "green", "done"
         if self.running:
-            return "▸", "cyan", "answers are coming" if self.matches else "asked"
+            words = "answers are coming" if self.matches else "asked"
+            return "▸", "cyan", f"{words}, {self.again} again" if self.again else words
         return ("▸", "cyan", "connected") if self.open_now else ("·", "dim", "connecting")
 
 
@@ -245,6 +249,11 @@ class OnScreen:
                 progress.trouble = record.error or str(record.verdict)
         elif isinstance(record, FindStarted):
             self._peers[record.find.peer].running += 1
+        elif isinstance(record, AttemptFailed):
+            progress = self._peers[record.find.peer]
+            progress.running = max(0, progress.running - 1)
+            progress.matches -= record.matches
+            progress.again += 1
         elif isinstance(record, Associated):
             self._peers[record.peer].open_now = record.open_now
             if self._verbosity > 0:

@@ -6,7 +6,7 @@ from typing import Protocol, TextIO, runtime_checkable
 
 from asyncfind.logs.levels import Level
 from asyncfind.plan import Peer, Plan
-from asyncfind.records import Agreement, Associated, FindDone, Note, Record, Summary
+from asyncfind.records import Agreement, Associated, AttemptFailed, FindDone, Note, Record, Summary
 from asyncfind.render.renderer import Renderer
 from asyncfind.render.tally import is_satisfied
 from asyncfind.render.troubles import Troubles, sentence, summary_line
@@ -106,6 +106,10 @@ class Reported:
                 what = f"{safe(find.peer.node)}: {safe(find.query.label, _LABEL)}{repeat}"
                 how = f"{record.matches} matches in {record.seconds:.3f} s"
                 return [f"{what}: {record.verdict}, {how}."]
+            case AttemptFailed():
+                what = f"{safe(record.find.peer.node)}: {safe(record.find.query.label, _LABEL)}"
+                again = f"attempt {record.attempt} failed, again in {record.pause:.1f} s"
+                return [f"{what}: {again}: {sentence(record.error)}"]
             case _:
                 return []
 

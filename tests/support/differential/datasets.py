@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 
 __all__ = [
     "SYNTAXES",
+    "change_byte",
+    "cut_off",
     "cut_up",
     "data_set",
     "invent",
     "is_sorted",
     "spoil",
-    "change_byte",
-    "cut_off",
 ]
 
 SYNTAXES = {

@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Sequence
@@ -296,12 +297,16 @@ SCRIPTS: dict[str, list[Event]] = {
 class ScriptedPeer:
     """Plays a script for one connection after the other.
 
+    Args:
+        context: to do so behind TLS.
+
     Attributes:
         port: where it listens.
     """
 
-    def __init__(self, events: Sequence[Event]) -> None:
+    def __init__(self, events: Sequence[Event], context: ssl.SSLContext | None = None) -> None:
         self._events = events
+        self._context = context
         self._got: list[bytes] = []
         self._begun = threading.Event()
         self._done = threading.Event()
@@ -330,10 +335,12 @@ class ScriptedPeer:
             except OSError:
                 return
             self._begun.set()
-            with client:
-                client.settimeout(10)
-                with contextlib.suppress(OSError):
-                    self._play(client)
+            client.settimeout(10)
+            with contextlib.suppress(OSError):
+                if self._context is not None:
+                    client = self._context.wrap_socket(client, server_side=True)
+                self._play(client)
+            client.close()
             self._done.set()
 
     def _play(self, client: socket.socket) -> None:

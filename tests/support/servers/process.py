@@ -32,6 +32,7 @@ LOOPBACK: Final = "127.0.0.1"
 
 PACKAGES: Final = {
     "dcmconv": "dcmtk",
+    "dcmdump": "dcmtk",
     "dcmqridx": "dcmtk",
     "dcmqrscp": "dcmtk",
     "echoscu": "dcmtk",
