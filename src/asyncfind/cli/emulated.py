@@ -61,6 +61,7 @@ _SYNTAXES: Final[dict[str, tuple[TransferSyntax, ...]]] = {
     "--propose-implicit": (IMPLICIT_VR_LITTLE_ENDIAN,),
     "--propose-deflated": (DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN, *_UNCOMPRESSED),
 }
+_TLS_STACK: Final = ("--disable-tls", "--enable-tls", "--anonymous-tls")
 _TLS_ON: Final = "--enable-tls or --anonymous-tls"
 _EXTRACTIONS: Final[dict[str, Literal["dicom", "xml", "single"]]] = {
     "--extract": "dicom",
@@ -344,7 +345,8 @@ def _settings(line: _Line, logs: Logs, port: int) -> Settings:
         extract_limit=limit,
         directory=directory,
         tls=tls,
-        seed_file=_text(line, "--seed", ""),
+        shows_certificate="--enable-tls" in line.block(_TLS_STACK),
+        new_seed_file=_new_seed_file(line),
     )
 
 
@@ -380,7 +382,7 @@ def _set_response_level(line: _Line, logs: Logs, shown: list[str]) -> None:
 
 def _tls(line: _Line) -> Tls | None:
     """The TLS options. `+tls KEY CERT +tla` still sends the certificate."""
-    stack = line.block(("--disable-tls", "--enable-tls", "--anonymous-tls"))
+    stack = line.block(_TLS_STACK)
     on = bool(stack) and stack != ["--disable-tls"]
     pair = line.values("--enable-tls") if "--enable-tls" in stack else None
     passwords = line.block(("--std-passwd", "--use-passwd", "--null-passwd"))
@@ -429,8 +431,18 @@ def _tls(line: _Line) -> Tls | None:
     )
 
 
+def _new_seed_file(line: _Line) -> str:
+    """Where +ws or +wf has random bytes written: nobody needs them any more, but a file appears."""
+    written = line.block(("--write-seed", "--write-seed-file"))
+    if not written:
+        return ""
+    option = "--seed" if written[-1] == "--write-seed" else "--write-seed-file"
+    return _text(line, option, "")
+
+
 def _names(line: _Line, option: str) -> tuple[str, ...]:
-    return tuple(map(_name, line.all_values(option)))
+    # findscu takes options that may be repeated from right to left.
+    return tuple(map(_name, reversed(line.all_values(option))))
 
 
 def _name(file: str) -> str:

@@ -1,6 +1,7 @@
 """`asyncfind findscu`: stands in for findscu 3.6.7, byte for byte."""
 
 import asyncio
+import contextlib
 import os
 import platform
 import signal
@@ -26,6 +27,7 @@ _IDENTIFICATION: Final = "$dcmtk: findscu v3.6.7 2022-04-22 $"
 _HEADER: Final = f"{_IDENTIFICATION}\n\nfindscu: DICOM query (C-FIND) SCU\n"
 _USAGE: Final = Path(__file__).with_name("findscu_usage.txt")
 _EXIT_USAGE: Final = 1
+_SEED_SIZE: Final = 1024
 
 
 def findscu(arguments: Sequence[str], program: str = "findscu") -> int:
@@ -85,7 +87,8 @@ def _prepare_tls(settings: Settings, tls: Tls) -> bool:
     """Load keys, certificates and lists; False where findscu gives up."""
     from asyncfind.findscu.secure import set_up
 
-    failed = set_up(tls, Voice(settings.logs, TLS))
+    voice = Voice(settings.logs, TLS)
+    failed = set_up(tls, voice, shows_certificate=settings.shows_certificate)
     if failed is not None:
         Voice(settings.logs, APP).fatal(failed.dump())
     return failed is None
@@ -94,7 +97,21 @@ def _prepare_tls(settings: Settings, tls: Tls) -> bool:
 def _run(settings: Settings, loaded: Loaded, peer: Peer) -> int:
     from asyncfind.findscu.run import run
 
-    return asyncio.run(partial(run, settings, loaded, peer)())
+    code = asyncio.run(partial(run, settings, loaded, peer)())
+    if settings.new_seed_file:
+        _write_seed(settings.new_seed_file.encode("latin_1"))
+    return code
+
+
+def _write_seed(path: bytes) -> None:
+    """Leave a file of random bytes, as +ws and +wf ask for; findscu says nothing if it cannot."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+    with contextlib.suppress(OSError):
+        descriptor = os.open(path, flags, 0o600)
+        try:
+            os.write(descriptor, os.urandom(_SEED_SIZE))
+        finally:
+            os.close(descriptor)
 
 
 def _list(what: str) -> None:

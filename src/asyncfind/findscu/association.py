@@ -388,4 +388,3 @@ def _hex_dump(name: str, pdu: bytes) -> str:
         if len(row) == 16:
             lines.append("\n")
     return "".join(lines)
-

@@ -6,6 +6,8 @@ The texts are interface: scripts look for them.
 from dataclasses import dataclass
 from typing import Final
 
+from asyncfind.query.element import Item
+
 __all__ = [
     "ABORTED_BY_PEER",
     "ASSOCIATION_REJECTED",
@@ -67,11 +69,16 @@ class Condition:
 
 
 class Bad(Exception):
-    """Carries a condition up to where it is told."""
+    """Carries a condition up to where it is told.
 
-    def __init__(self, condition: Condition) -> None:
+    Args:
+        detail: elements of a response that had no place in it, told after the condition.
+    """
+
+    def __init__(self, condition: Condition, detail: Item | None = None) -> None:
         super().__init__(condition.text)
         self.condition = condition
+        self.detail = detail
 
 
 def dcmnet(code: int, text: str, cause: Condition | None = None) -> Condition:
@@ -80,9 +87,7 @@ def dcmnet(code: int, text: str, cause: Condition | None = None) -> Condition:
 
 
 BAD_CONTEXT_ID: Final = dcmnet(0x101, "ASC Bad presentation context ID")
-NO_DATA_AVAILABLE: Final = dcmnet(
-    0x207, "DIMSE No data available (timeout in non-blocking mode)"
-)
+NO_DATA_AVAILABLE: Final = dcmnet(0x207, "DIMSE No data available (timeout in non-blocking mode)")
 NO_VALID_CONTEXT_ID: Final = dcmnet(0x208, "DIMSE No valid Presentation Context ID")
 RECEIVE_FAILED: Final = dcmnet(0x20D, "DIMSE Failed to receive message")
 SEND_FAILED: Final = dcmnet(0x20E, "DIMSE Failed to send message")

@@ -1,16 +1,29 @@
 """Data sets in memory as DCMTK has them: VRs of its own, lengths that writing fills in."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
-from asyncfind.findscu.vrs import ALIASES
+from asyncfind.findscu.groups import tell_long_values, with_group_lengths
+from asyncfind.findscu.voice import Voice
+from asyncfind.findscu.vrs import ALIASES, STRINGS
+from asyncfind.findscu.walk import leaves
 from asyncfind.query.compat import without_new_vrs
 from asyncfind.query.dcmtk_dictionary import DataDictionary, uid_name_of, uid_of_name
-from asyncfind.query.element import LONG_VRS, Element, Item
+from asyncfind.query.element import LONG_VRS, TEXT_VRS, Element, Item
 from asyncfind.query.syntax import TransferSyntax
 from asyncfind.query.writer import pad_value, write_item
 
-__all__ = ["Words", "decide_vr", "encode", "filled_in"]
+__all__ = [
+    "Words",
+    "corrected",
+    "decide_vr",
+    "encode",
+    "filled_in",
+    "has_fragments",
+    "leaves",
+    "without_blanks",
+    "without_fragments",
+]
 
 _UNDEFINED: Final = 0xFFFFFFFF
 _PIXEL_REPRESENTATION: Final = 0x00280103
@@ -66,27 +79,115 @@ class Words:
         return uid_of_name(name)
 
 
-def encode(item: Item, syntax: TransferSyntax, *, new_vr: bool, deflate_level: int) -> bytes:
+def encode(
+    item: Item, syntax: TransferSyntax, data: Voice, *, new_vr: bool, deflate_level: int
+) -> bytes:
     """Encode a data set as findscu sends it.
 
     Args:
+        data: the logger of DCMTK's data module.
         new_vr: keep the VRs that came after 1993 (`+u`).
 
     Raises:
-        InvalidRequest: encapsulated pixel data, which no query can carry.
+        InvalidRequest: it `has_fragments`.
     """
-    valid = _with_valid_vrs(item)
+    valid = with_group_lengths(with_valid_vrs(item), syntax, data, undefined_lengths=False)
+    tell_long_values(valid, syntax, data, new_vr=new_vr)
     if not new_vr:
-        valid = without_new_vrs(valid)
+        valid = without_new_vrs(_with_long_as_bytes(valid))
     return write_item(valid, syntax, deflate_level=deflate_level)
 
 
-def _with_valid_vrs(item: Item) -> Item:
+def _with_long_as_bytes(item: Item) -> Item:
+    """The data set with text padded as text, and values too long for their VR as OB."""
+    copy = Item(length=item.length)
+    for tag, element in item.elements.items():
+        vr, value = element.vr, element.value
+        if isinstance(value, list):
+            value = [_with_long_as_bytes(inner) for inner in value]
+        else:
+            value = pad_value(vr, value)
+            vr = "OB" if len(value) > 0xFFFF and vr not in LONG_VRS else vr
+        copy.elements[tag] = element._replace(vr=vr, value=value)
+    return copy
+
+
+def has_fragments(item: Item) -> bool:
+    """Whether there are encapsulated pixel data anywhere, which no query can carry."""
+    return any(element.length == _UNDEFINED for element in leaves(item))
+
+
+def without_fragments(item: Item) -> Item:
+    """The elements before the first with encapsulated pixel data; `item` where there are none."""
+    if not has_fragments(item):
+        return item
+    before = Item(length=item.length)
+    for tag in sorted(item.elements):
+        element = item.elements[tag]
+        if has_fragments(Item({tag: element})):
+            break
+        before.elements[tag] = element
+    return before
+
+
+def without_blanks(item: Item) -> Item:
+    """The data set with text of odd length padded with NUL, not with a blank."""
+
+    def pad(vr: str, value: bytes) -> bytes:
+        return value + b"\0" if vr in STRINGS and len(value) % 2 else value
+
+    return _mapped(item, pad)
+
+
+def without_padding(item: Item) -> Item:
+    """The data set as +dc has it converted to UTF-8: what stays as it is keeps its padding."""
+
+    def strip(vr: str, value: bytes) -> bytes:
+        if vr in TEXT_VRS and value.isascii() and b"\x1b" not in value:
+            return value
+        return _stripped(vr, value)
+
+    return _mapped(item, strip)
+
+
+def corrected(item: Item) -> Item:
+    """The data set as +dc has it sent: text without padding."""
+    return _mapped(item, _stripped)
+
+
+def _stripped(vr: str, value: bytes) -> bytes:
+    return value.rstrip(b"\0" if vr == "UI" else b" ") if vr in STRINGS else value
+
+
+def loaded(item: Item) -> Item:
+    """The data set after DCMTK has looked at it: text is no longer left in its file."""
+
+    def load(vr: str, value: bytes) -> bytes:
+        return bytes(value) if vr in STRINGS else value
+
+    return _mapped(item, load)
+
+
+def _mapped(item: Item, change: Callable[[str, bytes], bytes]) -> Item:
+    """A copy of `item` with every value changed; lengths stay."""
     copy = Item(length=item.length)
     for tag, element in item.elements.items():
         value = element.value
         if isinstance(value, list):
-            element = element._replace(value=[_with_valid_vrs(inner) for inner in value])
+            element = element._replace(value=[_mapped(inner, change) for inner in value])
+        else:
+            element = element._replace(value=change(element.vr, value))
+        copy.elements[tag] = element
+    return copy
+
+
+def with_valid_vrs(item: Item) -> Item:
+    """The data set with the VRs that DCMTK writes for its own."""
+    copy = Item(length=item.length)
+    for tag, element in item.elements.items():
+        value = element.value
+        if isinstance(value, list):
+            element = element._replace(value=[with_valid_vrs(inner) for inner in value])
         elif element.vr in ALIASES:
             element = element._replace(vr=ALIASES[element.vr])
         copy.elements[tag] = element

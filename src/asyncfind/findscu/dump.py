@@ -8,15 +8,16 @@ import struct
 from collections.abc import Mapping
 from typing import Final, Protocol
 
+from asyncfind.findscu.vrs import STRINGS, WIDTHS
+from asyncfind.findscu.walk import Deferred
 from asyncfind.query.dcmtk_numbers import format_float32, format_float64
 from asyncfind.query.element import Element, Item
 
-__all__ = ["STRINGS", "Names", "creator_in", "dump_data_set"]
+__all__ = ["Names", "creator_in", "dump_data_set"]
 
-STRINGS: Final = frozenset(
-    ["AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT", "PN", "SH", "ST", "TM", "UC", "UI", "UR", "UT"]
+_SINGLE: Final = frozenset(
+    ["LT", "ST", "UT", "UR", "OB", "OW", "OF", "OD", "OL", "OV", "UN", "ox", "px", "lt", "??"]
 )
-_SINGLE: Final = frozenset(["LT", "ST", "UT", "UR", "OB", "OW", "OF", "OD", "OL", "OV", "UN", "ox", "px", "lt", "??"])
 _BYTES: Final = frozenset(["OB", "UN", "ox", "px", "??"])
 _WORDS: Final = frozenset(("OW", "lt"))
 _INTEGERS: Final[Mapping[str, str]] = {
@@ -26,6 +27,8 @@ _INTEGERS: Final[Mapping[str, str]] = {
 _WIDTHS: Final = {"H": 2, "h": 2, "I": 4, "i": 4, "q": 8, "Q": 8}
 _UNDEFINED: Final = 0xFFFFFFFF
 _NO_VALUE: Final = "(no value available)"
+_NOT_LOADED: Final = "(not loaded)"
+"""What is shown of a value that is still in its file, or did not follow its length."""
 _INVALID: Final = "(invalid value)"
 
 
@@ -79,7 +82,7 @@ class _Dumper:
             elif element.length == _UNDEFINED:
                 self._pixel_sequence(element, element.value, indent, name)
             else:
-                shown, vm = self._leaf(element.vr, element.value)
+                shown, vm = self._leaf(element.vr, element.value, element.length)
                 self._line(indent, tag, element.vr, shown, element.length, vm, name)
 
     def _line(
@@ -120,17 +123,22 @@ class _Dumper:
         pos = 0
         while pos + 8 <= len(value):
             (length,) = struct.unpack_from("<I", value, pos + 4)
-            fragments.append(value[pos + 8 : pos + 8 + length])
+            fragments.append((length, value[pos + 8 : pos + 8 + length]))
             pos += 8 + length
         shown = f"(PixelSequence #={len(fragments)})"
         self._line(indent, element.tag, element.vr, shown, _UNDEFINED, 1, name)
-        for fragment in fragments:
-            shown, _ = self._leaf("OB", fragment)
-            self._line(indent + "  ", 0xFFFEE000, "pi", shown, len(fragment), 1, "Item")
+        for length, fragment in fragments:
+            shown, _ = self._leaf("OB", fragment, length)
+            self._line(indent + "  ", 0xFFFEE000, "pi", shown, length, 1, "Item")
         self._end_of_sequence(indent, undefined=True)
 
-    def _leaf(self, vr: str, value: bytes) -> tuple[str, int]:
+    def _leaf(self, vr: str, value: bytes, length: int) -> tuple[str, int]:
         """The value as shown, and its multiplicity."""
+        if isinstance(value, Deferred):
+            is_text = vr in STRINGS
+            return _NOT_LOADED, self._string(vr, value)[1] if is_text else _count(vr, length)
+        if length and not value:
+            return _NOT_LOADED, _count(vr, length)
         if vr in STRINGS:
             return self._string(vr, value)
         if not value:
@@ -176,3 +184,10 @@ class _Dumper:
             if name:
                 return f"={name}", vm
         return f"[{text}]", vm
+
+
+def _count(vr: str, length: int) -> int:
+    """The multiplicity of a value of which only the length is known."""
+    if vr in STRINGS:
+        return 0
+    return 1 if vr in _SINGLE else length // WIDTHS.get(vr, 1) // (2 if vr == "AT" else 1)

@@ -8,7 +8,7 @@ Reading is a generator that yields where bytes are missing; what is nested is an
 """
 
 import struct
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -35,11 +35,11 @@ from asyncfind.findscu.headers import (
     Header,
     HeaderReader,
     Level,
-    show_tag,
 )
 from asyncfind.findscu.stream import ByteStream
 from asyncfind.findscu.voice import Voice
-from asyncfind.findscu.vrs import ALIASES, STRINGS, UNKNOWN
+from asyncfind.findscu.vrs import ALIASES, STRINGS, UNKNOWN, show_tag
+from asyncfind.findscu.walk import Deferred
 from asyncfind.query.element import Element, Item
 from asyncfind.query.syntax import swap_words
 
@@ -51,11 +51,10 @@ _MAX_LOADED: Final = 4096
 _MAX_DEPTH: Final = 64
 _MAX_ELEMENTS: Final = 200_000
 _ILLEGAL_GROUPS: Final = (0x0001, 0x0002, 0x0003, 0x0005, 0x0007, 0xFFFF)
-_BYTES: Final = frozenset(("OB", "UN", "ox", "px", UNKNOWN))
+_WORDS: Final = frozenset(("OW", "lt", "px"))
 
 Steps: TypeAlias = Generator[None, None, bool]
 """Yields where bytes are missing; the result is whether this ends what surrounds it."""
-_Load: TypeAlias = Generator[None, None, bool]
 
 
 @dataclass(slots=True)
@@ -65,6 +64,7 @@ class _Reading:
     Args:
         is_made: there is an element; False for a delimiter, or what cannot be one.
         is_kept: it has its place in its item; False for the second of a tag.
+        is_last: and that is behind all others.
     """
 
     tag: int
@@ -73,6 +73,7 @@ class _Reading:
     value: "bytes | list[Item]" = b""
     is_made: bool = False
     is_kept: bool = False
+    is_last: bool = False
 
     def element(self) -> Element:
         return Element(self.tag, self.vr, self.value, self.length)
@@ -135,26 +136,28 @@ class ElementReader:
         """Read a value and put it in its place, which it has from the moment it is begun."""
         self._count()
         reading = _Reading(header.tag, header.vr, header.length)
-        steps = self._value(level, header, reading)
+        steps = _Kept(self._value(level, header, reading))
         is_placed = False
         try:
-            while True:
-                try:
-                    next(steps)
-                except StopIteration as stop:
-                    is_end = bool(stop.value)
-                    break
+            for _ in steps:
                 if not is_placed:
                     self._place(level, reading)
                     is_placed = True
+                elif reading.is_kept:
+                    level.item.elements[reading.tag] = reading.element()
                 yield
+                if reading.is_made and not reading.is_last:
+                    # DCMTK looks for what it was reading at the end of the item, and finds
+                    # another element there, which it takes for the one it has just completed.
+                    return False
         finally:
             if not is_placed:
                 self._place(level, reading)
         if reading.is_kept:
             level.item.elements[reading.tag] = reading.element()
+        if reading.is_last:
             _reserve(level, reading)
-        return is_end
+        return steps.result
 
     def _place(self, level: Level, reading: _Reading) -> None:
         tag = reading.tag
@@ -165,7 +168,8 @@ class ElementReader:
                 "ignoring second entry"
             )
         elif reading.is_made:
-            if tag < level.last_tag:
+            reading.is_last = tag > level.last_tag
+            if not reading.is_last:
                 self._voice.warn(
                     f"DcmItem: Dataset not in ascending tag order, at element {show_tag(tag)}"
                 )
@@ -204,6 +208,8 @@ class ElementReader:
             reading.is_made = False
             self._check_bytes(header)
             reading.is_made = True
+        if vr == "px":
+            reading.vr = "OW"
         if vr == "UL" and self._words.vr_of(tag) == "up":
             reading.vr = "up"
         return (yield from self._leaf(level, header, reading))
@@ -251,19 +257,20 @@ class ElementReader:
     def _leaf(self, level: Level, header: Header, reading: _Reading) -> Steps:
         name = self._words.name_of(header.tag, header.creator)
         value = bytearray()
-        is_end = yield from self._load(value, header, name)
+        for _ in (steps := _Kept(self._load(value, header, name))):
+            reading.value = bytes(value)  # what there is counts if no more comes
+            yield
         held = bytes(value)
         if level.encoding.order == ">":
             held = swap_words(ALIASES.get(header.vr, header.vr), held)
-        if self._correction and header.length % 2:
-            if header.vr in _BYTES:
-                held += b"\0"
-            if header.vr in STRINGS or header.vr in _BYTES:
-                reading.length += 1
-        reading.value = held
-        return is_end
+        if self._correction and header.length % 2 and header.vr not in _WORDS:
+            held += b"\0"
+            reading.length += 1
+        is_left = self._stream.seekable and header.length > _MAX_LOADED
+        reading.value = Deferred(held) if is_left else held
+        return steps.result
 
-    def _load(self, value: bytearray, header: Header, name: str) -> _Load:
+    def _load(self, value: bytearray, header: Header, name: str) -> Steps:
         """Take the bytes of a value; True where the stream ends before an empty one."""
         stream = self._stream
         tag, vr, length, _ = header
@@ -330,22 +337,27 @@ class ElementReader:
     def _all_fragments(self, level: Level, header: Header, reading: _Reading) -> Steps:
         if self._stream.at_end:
             return True
-        kept = bytearray()
+        kept = b""
         while True:
             length = yield from self._item_length(header, level.encoding.order)
             if length is None:
                 break
             self._count()
+            head = struct.pack("<HHI", 0xFFFE, 0xE000, length)
             value = bytearray()
-            if (yield from self._load(value, Header(ITEM, "pi", length, ""), "Item")):
+            steps = _Kept(self._load(value, Header(ITEM, "pi", length, ""), "Item"))
+            for _ in steps:
+                reading.value = kept + head + value
+                yield
+            if self._correction and length % 2:
+                head = struct.pack("<HHI", 0xFFFE, 0xE000, length + 1)
+                value += b"\0"
+            reading.value = kept = kept + head + value
+            if steps.result:
                 break
-            kept += struct.pack("<HHI", 0xFFFE, 0xE000, length) + value
-        reading.value = bytes(kept)
         return False
 
-    def _item_length(
-        self, header: Header, order: str
-    ) -> Generator[None, None, int | None]:
+    def _item_length(self, header: Header, order: str) -> Generator[None, None, int | None]:
         """Read the header of an item and return its length; None at the end of the sequence."""
         stream = self._stream
         sequence = show_tag(header.tag)
@@ -373,6 +385,17 @@ class ElementReader:
         text = f"DcmSequenceOfItems::readSubItem() cannot create Sub Item {show_tag(tag)}"
         self._voice.debug(text)
         raise Bad(NO_SEQUENCE_END)
+
+
+class _Kept:
+    """The steps of a generator, and what it returns at their end."""
+
+    def __init__(self, steps: Steps) -> None:
+        self._steps = steps
+        self.result = False
+
+    def __iter__(self) -> Iterator[None]:
+        self.result = yield from self._steps
 
 
 def _reserve(level: Level, reading: _Reading) -> None:

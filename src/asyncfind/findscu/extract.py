@@ -3,26 +3,48 @@
 import os
 import stat
 import tempfile
+import uuid
 from contextlib import suppress
 from typing import BinaryIO, Final
 
-from asyncfind.findscu.dataset import Words
+from asyncfind.findscu.conditions import ILLEGAL_CALL
+from asyncfind.findscu.conversion import convert_aloud, declared_charset
+from asyncfind.findscu.dataset import (
+    Words,
+    corrected,
+    leaves,
+    with_valid_vrs,
+    without_blanks,
+    without_fragments,
+    without_padding,
+)
+from asyncfind.findscu.groups import tell_long_values, with_group_lengths
+from asyncfind.findscu.headers import UNDEFINED
 from asyncfind.findscu.settings import Settings
 from asyncfind.findscu.voice import Voice
+from asyncfind.findscu.vrs import show_tag
+from asyncfind.findscu.walk import leaves
+from asyncfind.logs.levels import Level
 from asyncfind.net.identity import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from asyncfind.query.dcmtk_utf8 import CannotConvert
 from asyncfind.query.dcmtk_xml import (
     CLOSING,
     OPENING,
     data_set_utf8,
     xml_document,
 )
-from asyncfind.query.dcmtk_utf8 import CannotConvert
 from asyncfind.query.element import Item
 from asyncfind.query.part10 import encode_part10
-from asyncfind.query.syntax import TransferSyntax
+from asyncfind.query.syntax import EXPLICIT_VR_LITTLE_ENDIAN, TransferSyntax
 
 __all__ = ["Extractor"]
 
+_UTF_8: Final = "ISO_IR 192"
+_NOT_UPDATED: Final = "DcmItem: An error occurred"
+"""How the last warning of a conversion that failed begins."""
+_CHECK: Final = "DcmFileFormat::checkMetaHeaderValue()"
+_SOP_CLASS_UID: Final = 0x00080016
+_SOP_INSTANCE_UID: Final = 0x00080018
 _ENOUGH: Final = "Maximum number of responses already written to file ... not writing "
 
 
@@ -51,10 +73,13 @@ class Extractor:
         except OSError as exc:
             self._net.error(f"Writing file: {name}: {exc.strerror}")
 
-    def extract(self, item: Item, syntax: TransferSyntax, number: int) -> None:
+    def extract(self, item: Item, syntax: TransferSyntax, number: int, *, was_shown: bool) -> None:
         """Write one response.
 
         Args:
+            syntax: None where not even one byte was received.
+            was_shown: in the log, after which DCMTK pads text of odd length with a blank; before
+                it has looked at a text it pads with NUL.
             number: the response counter of the run; final responses count too.
         """
         kind = self._settings.extract
@@ -67,12 +92,16 @@ class Extractor:
             else:
                 self._net.debug(f"{_ENOUGH}this response to file")
         elif kind == "single":
-            self._append(item, syntax)
+            self._append(item, syntax or EXPLICIT_VR_LITTLE_ENDIAN)
         else:
             suffix = "dcm" if kind == "dicom" else "xml"
             name = self._path(f"rsp{number:04d}.{suffix}")
             self._net.info(f"Writing response dataset to file: {name}")
-            self._write(name, self._encoded(kind, item, syntax))
+            if self._settings.correction:
+                item = corrected(item)
+            elif kind == "dicom" and not was_shown:
+                item = without_blanks(item)
+            self._write(name, kind, item, syntax)
 
     def close(self) -> None:
         """End the file of all responses."""
@@ -87,42 +116,111 @@ class Extractor:
             return name
         return folder + name if folder.endswith("/") else f"{folder}/{name}"
 
-    def _encoded(self, kind: str, item: Item, syntax: TransferSyntax) -> bytes:
-        if kind == "xml":
-            document, warnings = xml_document(item, syntax, self._words)
-            for warning in warnings:
-                self._net.warn(warning)
-            return document
-        return encode_part10(
-            item,
-            syntax,
-            implementation_class_uid=IMPLEMENTATION_CLASS_UID,
-            implementation_version_name=IMPLEMENTATION_VERSION_NAME,
-            deflate_level=self._settings.deflate_level,
-        )
-
-    def _write(self, name: str, content: bytes) -> None:
+    def _write(self, name: str, kind: str, item: Item, syntax: TransferSyntax | None) -> None:
         try:
             file = _File(name)
-            file.write(content)
+            if kind == "xml":
+                file.write(self._xml(item, syntax or EXPLICIT_VR_LITTLE_ENDIAN))
+            elif syntax is None:
+                self._net.error(f"Writing file: {name}: {ILLEGAL_CALL.text}")
+            else:
+                whole = without_fragments(item)
+                file.write(self._dicom(whole, syntax))
+                if whole is not item:
+                    self._tell_fragments(name, item)
             file.publish()
         except OSError as exc:
             self._net.error(f"Writing file: {name}: {exc.strerror}")
 
+    def _xml(self, item: Item, syntax: TransferSyntax) -> bytes:
+        document, warnings = xml_document(item, syntax, self._words)
+        for warning in warnings:
+            self._net.warn(warning)
+        return document
+
+    def _dicom(self, item: Item, syntax: TransferSyntax) -> bytes:
+        instance_uid = f"2.25.{uuid.uuid4().int}"
+        self._data.debug(f"{_CHECK} Version of MetaHeader is ok: 0x0001")
+        uid = _uid(item, _SOP_CLASS_UID)
+        if uid is None:
+            choice = "no SOPClassUID in Dataset, using PrivateGenericFileSOPClass"
+        else:
+            choice = f"use SOPClassUID [{uid}] from Dataset"
+        self._data.debug(f"{_CHECK} {choice}")
+        uid = _uid(item, _SOP_INSTANCE_UID)
+        if uid is None:
+            choice = f"use new generated SOPInstanceUID [{instance_uid}]"
+        else:
+            choice = f"use SOPInstanceUID [{uid}] from Dataset"
+        self._data.debug(f"{_CHECK} {choice}")
+        choice = f"use new TransferSyntaxUID [{syntax.name}] on writing following Dataset"
+        self._data.debug(f"{_CHECK} {choice}")
+        text = "DcmFileFormat::validateMetaInfo() found 7 Elements in DcmMetaInfo 'metinf'"
+        self._data.debug(text)
+        valid = with_valid_vrs(item)
+        valid = with_group_lengths(valid, syntax, self._data, undefined_lengths=True)
+        tell_long_values(valid, syntax, self._data, new_vr=self._settings.new_vr)
+        return encode_part10(
+            valid,
+            syntax,
+            implementation_class_uid=IMPLEMENTATION_CLASS_UID,
+            implementation_version_name=IMPLEMENTATION_VERSION_NAME,
+            deflate_level=self._settings.deflate_level,
+            instance_uid=instance_uid,
+        )
+
+    def _tell_fragments(self, name: str, item: Item) -> None:
+        """DCMTK has no encapsulated pixel data to write outside a compressed transfer syntax."""
+        tag = next(element.tag for element in leaves(item) if element.length == UNDEFINED)
+        self._data.error(
+            f"DcmElement: {self._words.name_of(tag)} {show_tag(tag)} larger ({UNDEFINED}) than "
+            "remaining bytes (0) in file, premature end of stream"
+        )
+        self._net.error(f"Writing file: {name}: Pixel representation not found")
+
     def _append(self, item: Item, syntax: TransferSyntax) -> None:
         self._net.debug("Writing response dataset to XML file")
         try:
-            element, warnings = data_set_utf8(item, syntax, self._words)
+            stripped = self._stripped(item)
+            element, warnings = data_set_utf8(stripped, syntax, self._words)
         except CannotConvert as error:
-            for warning in error.warnings:
-                self._data.warn(warning)
+            self._tell_conversion(item, error.warnings)
             self._net.error(f"Writing XML file: {error.log_text}")
             return
-        for warning in warnings:
-            self._data.warn(warning)
+        self._tell_conversion(item, warnings)
         if self._all is not None:
             with suppress(OSError):
                 self._all.write(element)
+
+    def _stripped(self, item: Item) -> Item:
+        """The data set with text as +dc leaves it where it is to be converted."""
+        if not self._settings.correction:
+            return item
+        if declared_charset(item) in (None, "", _UTF_8):
+            return corrected(item)
+        return without_padding(item)
+
+    def _tell_conversion(self, item: Item, warnings: tuple[str, ...]) -> None:
+        charset = declared_charset(item)
+        if not charset or charset == _UTF_8:
+            return
+        self._net.debug(
+            "Converting all element values that are affected by SpecificCharacterSet (0008,0005) "
+            "to UTF-8"
+        )
+        if self._data.has(Level.DEBUG):
+            convert_aloud(item, charset, self._data, strip=self._settings.correction)
+        for warning in warnings:
+            if not self._data.has(Level.DEBUG) or warning.startswith(_NOT_UPDATED):
+                self._data.warn(warning)
+
+
+def _uid(item: Item, tag: int) -> str | None:
+    """The first UID with a tag, as DCMTK looks for it: in the items of earlier sequences too."""
+    found = next((element for element in leaves(item) if element.tag == tag), None)
+    if found is None or found.vr != "UI" or not isinstance(found.value, bytes):
+        return None
+    return found.value.split(b"\0", 1)[0].decode("latin_1")
 
 
 class _File:

@@ -1,4 +1,4 @@
-"""Headers of data elements as DCMTK reads them (PS3.5 Section 7.1), and what it says of odd ones."""
+"""Headers of data elements as DCMTK reads them (PS3.5 Section 7.1), and its word on odd ones."""
 
 import struct
 from collections.abc import Generator
@@ -9,7 +9,7 @@ from asyncfind.findscu.conditions import EARLY_SEQUENCE_END, LONGER_THAN_ITEM, B
 from asyncfind.findscu.dataset import Words
 from asyncfind.findscu.stream import ByteStream
 from asyncfind.findscu.voice import Voice
-from asyncfind.findscu.vrs import STANDARD, WIDTHS, read_vr
+from asyncfind.findscu.vrs import STANDARD, WIDTHS, read_vr, show_tag
 from asyncfind.query.element import Item
 from asyncfind.query.syntax import TransferSyntax
 
@@ -24,7 +24,6 @@ __all__ = [
     "Header",
     "HeaderReader",
     "Level",
-    "show_tag",
 ]
 
 UNDEFINED: Final = 0xFFFFFFFF
@@ -76,11 +75,6 @@ class Level:
     depth: int = 0
     last_tag: int = -1
     creators: dict[int, str] = field(default_factory=dict)
-
-
-def show_tag(tag: int) -> str:
-    """A tag as the log has it."""
-    return f"({tag >> 16:04x},{tag & 0xFFFF:04x})"
 
 
 class HeaderReader:
@@ -166,8 +160,7 @@ class HeaderReader:
         width = WIDTHS.get(vr, 1)
         if has_vr and length % width:
             self._voice.warn(
-                f"DcmItem: Length of element {show_tag(tag)} is not a multiple of {width} "
-                f"(VR={vr})"
+                f"DcmItem: Length of element {show_tag(tag)} is not a multiple of {width} (VR={vr})"
             )
         if length & 1 and length != UNDEFINED:
             self._voice.warn(f"DcmItem: Length of element {show_tag(tag)} is odd")

@@ -8,8 +8,10 @@ import re
 from typing import Final, Protocol
 
 from asyncfind.findscu.conditions import DCMDATA, ILLEGAL_PARAMETER, Bad, Condition
-from asyncfind.findscu.dump import STRINGS, creator_in
+from asyncfind.findscu.dump import creator_in
 from asyncfind.findscu.values import scan_value
+from asyncfind.findscu.voice import Voice
+from asyncfind.findscu.vrs import STRINGS
 from asyncfind.query.element import Element, Item
 
 __all__ = ["Dictionary", "apply_key"]
@@ -36,10 +38,11 @@ class Dictionary(Protocol):
         """The UID that has a name; None where none has."""
 
 
-def apply_key(item: Item, key: str, dictionary: Dictionary) -> None:
+def apply_key(item: Item, key: str, dictionary: Dictionary, data: Voice) -> None:
     """Set one key in `item`.
 
     Args:
+        data: the logger of DCMTK's data module.
         key: a path and, behind the first `=`, a value.
 
     Raises:
@@ -52,12 +55,13 @@ def apply_key(item: Item, key: str, dictionary: Dictionary) -> None:
         raise Bad(ILLEGAL_PARAMETER)
     if "*" in path:
         raise _bad("Item wildcard '*' found in path but wildcards disabled")
-    _Applier(dictionary, value).in_item(item, path)
+    _Applier(dictionary, value, data).in_item(item, path)
 
 
 class _Applier:
-    def __init__(self, dictionary: Dictionary, value: str) -> None:
+    def __init__(self, dictionary: Dictionary, value: str, data: Voice) -> None:
         self._dictionary = dictionary
+        self._data = data
         self._value = value
 
     def in_item(self, item: Item, path: str) -> None:
@@ -116,6 +120,10 @@ class _Applier:
         if element.vr == "UI" and value.startswith("="):
             uid = self._dictionary.uid_of_name(value[1:])
             if uid is None:
+                self._data.debug(
+                    f"DcmUniqueIdentifier::putString() cannot map UID name '{value[1:]}' to UID "
+                    "value"
+                )
                 text = "Unknown UID name: No mapping to UID value defined"
                 raise Bad(Condition(DCMDATA, 60, text))
             value = uid

@@ -4,12 +4,12 @@
 """
 
 import struct
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Final
 
 from asyncfind.dimse.command import CancelRQ, FindRQ, encode_command
 from asyncfind.findscu.association import Association
+from asyncfind.findscu.commands import Response, parse_response
 from asyncfind.findscu.conditions import (
     BAD_CONTEXT_ID,
     RECEIVE_FAILED,
@@ -19,48 +19,22 @@ from asyncfind.findscu.conditions import (
     Condition,
     dcmnet,
 )
+from asyncfind.findscu.dataset import Words
 from asyncfind.findscu.fragments import fragment
+from asyncfind.findscu.reader import DataSetReader
 from asyncfind.findscu.voice import Voice
-from asyncfind.query.element import Element, Item
+from asyncfind.query.element import Item
 from asyncfind.query.syntax import IMPLICIT_VR_LITTLE_ENDIAN, SYNTAXES, TransferSyntax
 from asyncfind.ul.pdu import PDV
 
-__all__ = ["Channel", "Response"]
+__all__ = ["Channel"]
 
 _MAX_COMMAND: Final = 64 * 1024
 _MAX_IDENTIFIER: Final = 16 * 1024 * 1024
 _MAX_PDU: Final = 131072
 _MIN_PDU: Final = 4096
 _HEADERS: Final = 12
-_FIND_RSP: Final = 0x8020
-_NO_DATA_SET: Final = 0x0101
 _READ_FAILED: Final = 0x20C
-_PARSE_FAILED: Final = 0x20B
-_KNOWN_COMMANDS: Final = frozenset(
-    (
-        *(0x0001, 0x8001, 0x0010, 0x8010, 0x0020, 0x8020, 0x0021, 0x8021, 0x0030, 0x8030),
-        *(0x0FFF, 0x0100, 0x8100, 0x0110, 0x8110, 0x0120, 0x8120, 0x0130, 0x8130),
-        *(0x0140, 0x8140, 0x0150, 0x8150),
-    )
-)
-_VRS: Final[Mapping[int, str]] = {0x0901: "AT", 0x0902: "LO", 0x0903: "US"}
-_TAKEN: Final = frozenset((0x0000, 0x0002, 0x0100, 0x0120, 0x0800, 0x0900))
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """A C-FIND-RSP.
-
-    Args:
-        sop_class: None where the peer named none.
-        detail: what else is in the command set; None where nothing is.
-    """
-
-    message_id: int
-    sop_class: str | None
-    has_data_set: bool
-    status: int
-    detail: Item | None
 
 
 class Channel:
@@ -68,17 +42,30 @@ class Channel:
 
     Args:
         association: established.
-        syntaxes: transfer syntax by accepted presentation context; None for one that is unknown.
+        words: the dictionary, for what is received.
+        warning: what each warning about a message begins with.
         dimse_timeout: seconds for each part of a message to come; 0 for none.
+        correction: `+dc`.
     """
 
     def __init__(
-        self, association: Association, net: Voice, data: Voice, *, dimse_timeout: int
+        self,
+        association: Association,
+        net: Voice,
+        data: Voice,
+        words: Words,
+        *,
+        warning: str,
+        dimse_timeout: int,
+        correction: bool,
     ) -> None:
         self._association = association
         self._net = net
         self._data = data
+        self._words = words
+        self._warning = warning
         self._timeout = dimse_timeout
+        self._correction = correction
         accepted = association.accepted
         self._syntaxes = {
             context.context_id: context.transfer_syntaxes[0]
@@ -176,33 +163,24 @@ class Channel:
             Bad: the condition that findscu ends with instead.
         """
         command = await self._receive_command()
-        field = _us(command, 0x0100)
-        if field is None:
-            raise Bad(dcmnet(_PARSE_FAILED, "DIMSE_parseCmdObject: Missing CommandField"))
-        if field not in _KNOWN_COMMANDS:
-            text = f"DIMSE_parseCmdObject: Invalid Command Message: 0x{field:x}"
-            raise Bad(dcmnet(0x201, text))
-        if field != _FIND_RSP:
-            text = f"DIMSE: Unexpected Response Command Field: 0x{field:x}"
+        response = parse_response(command, self._net, self._data, self._warning)
+        if response.message_id != message_id:
+            text = (
+                f"DIMSE: Unexpected Response MsgId: {response.message_id} (expected: {message_id})"
+            )
             raise Bad(dcmnet(0x211, text))
-        responded = _need(command, 0x0120, "MessageIDBeingRespondedTo")
-        data_set_type = _need(command, 0x0800, "CommandDataSetType")
-        status = _need(command, 0x0900, "Status")
-        if responded != message_id:
-            text = f"DIMSE: Unexpected Response MsgId: {responded} (expected: {message_id})"
-            raise Bad(dcmnet(0x211, text))
-        uid = command.get(0x0002)
-        sop_class = None
-        if uid is not None and len(uid) <= 64:
-            sop_class = uid.split(b"\0", 1)[0].decode("latin_1").strip(" ")
-        has_data_set = data_set_type != _NO_DATA_SET
-        return Response(responded, sop_class, has_data_set, status, _detail(command))
+        return response
 
-    async def _receive_command(self) -> dict[int, bytes]:
-        data = bytearray()
+    async def _receive_command(self) -> Item:
+        """Receive a command set.
+
+        Fragments of data are read as one as well before findscu notices: its log shows it.
+        """
+        reader = self._reader(IMPLICIT_VR_LITTLE_ENDIAN)
         context_id: int | None = None
-        pdv: PDV | None = None
-        while pdv is None or (pdv.is_command and not pdv.is_last):
+        size = 0
+        is_command, is_last = True, False
+        while is_command and not is_last:
             try:
                 pdv = await self._association.next_pdv(self._timeout)
             except Bad as bad:
@@ -210,58 +188,67 @@ class Channel:
             if context_id is None:
                 context_id = pdv.context_id
             elif pdv.context_id != context_id:
-                text = (
-                    "DIMSE: Different PresIDs inside Command Set: "
-                    f"{context_id} != {pdv.context_id}"
-                )
-                raise _receive_failed(dcmnet(0x206, text))
+                raise _different_contexts("Command Set", context_id, pdv)
             if len(pdv.data) % 2:
                 # findscu goes on with what it has, and reports the trouble that comes of it.
                 break
-            if not data:
-                self._data.debug('DcmDataset::read() TransferSyntax="Little Endian Implicit"')
-            data += pdv.data
-            if len(data) > _MAX_COMMAND:
+            size += len(pdv.data)
+            if size > _MAX_COMMAND:
                 raise Bad(RECEIVE_FAILED)
-        assert pdv is not None
+            try:
+                reader.feed(pdv.data, last=pdv.is_last)
+            except Bad as bad:
+                text = "DIMSE: receiveCommand: cmdSet->read() Failed"
+                raise Bad(dcmnet(RECEIVE_FAILED.code, text, bad.condition)) from None
+            is_command, is_last = pdv.is_command, pdv.is_last
         assert context_id is not None
         self._check_context(context_id)
-        if not pdv.is_command:
+        if not is_command:
             raise _receive_failed(dcmnet(UNEXPECTED_PDV.code, "DIMSE: Command PDV Expected"))
-        return _parse(bytes(data))
+        return reader.item
 
-    async def receive_identifier(self) -> tuple[bytes, TransferSyntax]:
+    async def receive_identifier(self) -> tuple[Item, TransferSyntax | None]:
         """Receive the data set that belongs to a response.
+
+        Returns:
+            The data set and what it was encoded in; None where nothing is.
 
         Raises:
             Bad: the condition that findscu ends with instead.
         """
-        data = bytearray()
-        context_id: int | None = None
-        syntax: TransferSyntax | None = None
-        pdv: PDV | None = None
-        while pdv is None or not pdv.is_last:
-            pdv = await self._association.next_pdv(self._timeout)
-            if pdv.is_command:
-                raise Bad(UNEXPECTED_PDV)
-            if context_id is None:
-                context_id = pdv.context_id
-                syntax = self._check_context(context_id)
-            elif pdv.context_id != context_id:
-                text = (
-                    f"DIMSE: Different PresIDs inside data set: {context_id} != {pdv.context_id}"
-                )
-                raise _receive_failed(dcmnet(0x206, text))
+        reader: DataSetReader | None = None
+        size = 0
+        pdv = await self._next_data()
+        context_id = pdv.context_id
+        syntax = self._check_context(context_id)
+        reader = self._reader(syntax)
+        while True:
             if len(pdv.data) % 2:
                 text = f"DIMSE: Odd Fragment Length: {len(pdv.data)}"
                 raise Bad(dcmnet(RECEIVE_FAILED.code, text))
-            if not data and syntax is not None:
-                self._data.debug(f'DcmDataset::read() TransferSyntax="{syntax.name}"')
-            data += pdv.data
-            if len(data) > _MAX_IDENTIFIER:
+            size += len(pdv.data)
+            if size > _MAX_IDENTIFIER:
                 raise Bad(RECEIVE_FAILED)
-        assert syntax is not None
-        return bytes(data), syntax
+            try:
+                reader.feed(pdv.data, last=pdv.is_last)
+            except Bad as bad:
+                text = "DIMSE receiveDataSetInMemory: dset->read() Failed "
+                self._net.warn(f"{self._warning}{text}({bad.condition.text})")
+                raise Bad(RECEIVE_FAILED) from None
+            if pdv.is_last:
+                return reader.item, syntax if reader.has_begun else None
+            pdv = await self._next_data()
+            if pdv.context_id != context_id:
+                raise _different_contexts("data set", context_id, pdv)
+
+    async def _next_data(self) -> PDV:
+        pdv = await self._association.next_pdv(self._timeout)
+        if pdv.is_command:
+            raise Bad(UNEXPECTED_PDV)
+        return pdv
+
+    def _reader(self, syntax: TransferSyntax) -> DataSetReader:
+        return DataSetReader(syntax, self._words, self._data, correction=self._correction)
 
     def _check_context(self, context_id: int) -> TransferSyntax:
         uid = self._syntaxes.get(context_id)
@@ -279,47 +266,6 @@ def _cut(data: bytes, size: int) -> Iterator[bytes]:
         yield data[start : start + size]
 
 
-def _parse(data: bytes) -> dict[int, bytes]:
-    """Values of a command set by element number, of group 0000 alone."""
-    found: dict[int, bytes] = {}
-    pos = 0
-    while pos + 8 <= len(data):
-        group, number, length = struct.unpack_from("<HHI", data, pos)
-        pos += 8
-        if pos + length > len(data):
-            text = "DIMSE: receiveCommand: cmdSet->read() Failed"
-            cause = Condition(1, 4, "Invalid stream")
-            raise Bad(dcmnet(RECEIVE_FAILED.code, text, cause))
-        if group == 0:
-            found.setdefault(number, data[pos : pos + length])
-        pos += length
-    return found
-
-
-def _us(command: Mapping[int, bytes], number: int) -> int | None:
-    value = command.get(number, b"")
-    return int.from_bytes(value[:2], "little") if len(value) >= 2 else None
-
-
-def _need(command: Mapping[int, bytes], number: int, name: str) -> int:
-    value = _us(command, number)
-    if value is None:
-        text = f"DIMSE: Command Parse Failed: Element: (0000,{number:04x}) {name}"
-        raise Bad(dcmnet(_PARSE_FAILED, text))
-    return value
-
-
-def _detail(command: Mapping[int, bytes]) -> Item | None:
-    rest = sorted(number for number in command if number not in _TAKEN)
-    if not rest:
-        return None
-    elements = {
-        number: Element(number, _VRS.get(number, "UN"), command[number], len(command[number]))
-        for number in rest
-    }
-    return Item(elements)
-
-
 def _received(bad: Bad) -> Bad:
     if bad.condition.code == _READ_FAILED:
         return _receive_failed(bad.condition)
@@ -328,3 +274,8 @@ def _received(bad: Bad) -> Bad:
 
 def _receive_failed(cause: Condition) -> Bad:
     return Bad(dcmnet(RECEIVE_FAILED.code, RECEIVE_FAILED.text, cause))
+
+
+def _different_contexts(where: str, context_id: int, pdv: PDV) -> Bad:
+    text = f"DIMSE: Different PresIDs inside {where}: {context_id} != {pdv.context_id}"
+    return _receive_failed(dcmnet(0x206, text))

@@ -46,6 +46,11 @@ class DataSetReader:
         self._steps: Generator[None, None, None] | None = None
         self._is_ready = False
 
+    @property
+    def has_begun(self) -> bool:
+        """Any byte was read; before that DCMTK does not know of the transfer syntax."""
+        return self._steps is not None
+
     def feed(self, data: bytes, *, last: bool) -> None:
         """Read the next piece. A data set that is not whole with the last one is taken as it is.
 

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from asyncfind.errors import InvalidRequest, MalformedIdentifier
 from asyncfind.findscu.association import Association, Rejected, open_stream
+from asyncfind.findscu.commands import Response
 from asyncfind.findscu.conditions import (
     ABORTED_BY_PEER,
     DCMTLS,
@@ -15,7 +15,7 @@ from asyncfind.findscu.conditions import (
     Bad,
     dcmnet,
 )
-from asyncfind.findscu.dataset import Words, encode, filled_in, in_dcmtk_terms
+from asyncfind.findscu.dataset import Words, corrected, encode, filled_in, has_fragments, loaded
 from asyncfind.findscu.describe import (
     Parameters,
     describe_request,
@@ -28,16 +28,15 @@ from asyncfind.findscu.extract import Extractor
 from asyncfind.findscu.files import load
 from asyncfind.findscu.fragments import fragment
 from asyncfind.findscu.keys import apply_key
-from asyncfind.findscu.messages import Channel, Response
+from asyncfind.findscu.messages import Channel
 from asyncfind.findscu.pdus import encode_rq
 from asyncfind.findscu.settings import Settings
-from asyncfind.findscu.voice import APP, DATA, NET, RESPONSES, Voice
+from asyncfind.findscu.voice import APP, DATA, NET, RESPONSES, TLS, Voice
 from asyncfind.logs.levels import Level
 from asyncfind.net.identity import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from asyncfind.plan import Peer
 from asyncfind.query.dcmtk_files import Loaded
 from asyncfind.query.element import Item
-from asyncfind.query.reader import read_item
 from asyncfind.query.syntax import EXPLICIT_VR_LITTLE_ENDIAN, TransferSyntax
 
 __all__ = ["EXIT_NETWORK", "EXIT_SUCCESS", "run"]
@@ -71,6 +70,7 @@ class _Run:
         self._extractor = Extractor(settings, self._words, self._net, self._data)
         self._count = 0
         self._message_id = 0
+        self._max_pdu = settings.max_pdu & ~1
         self._warning = _WARNING.format(calling=settings.calling, called=settings.called)
 
     async def main(self) -> int:
@@ -78,18 +78,19 @@ class _Run:
         if settings.extract == "single" and not settings.extract_file:
             self._net.error("Cannot create response file with empty filename")
             return EXIT_NETWORK
+        if settings.max_pdu % 2:
+            text = f"PDV receive length {settings.max_pdu} is odd (using {self._max_pdu})"
+            self._net.warn(f"ASSOC: {text}")
         syntaxes = [syntax.uid for syntax in settings.syntaxes]
         parameters = Parameters(
             calling=settings.calling[:16],
             called=settings.called[:16],
-            max_pdu=settings.max_pdu,
+            max_pdu=self._max_pdu,
             abstract_syntax=settings.model.uid,
             transfer_syntaxes=syntaxes,
             class_uid=IMPLEMENTATION_CLASS_UID,
             version_name=IMPLEMENTATION_VERSION_NAME,
         )
-        if not self._check_titles():
-            return EXIT_NETWORK
         self._net.debug("Request Parameters:\n" + parameters.requested())
         self._net.info("Requesting Association")
         try:
@@ -108,17 +109,6 @@ class _Run:
         finally:
             await association.close()
 
-    def _check_titles(self) -> bool:
-        """What findscu checks of AE titles: that they are not empty."""
-        for title, name in ((self._settings.calling, "Calling"), (self._settings.called, "Called")):
-            if not title:
-                text = f"Illegal service parameter: {name} AP Title"
-                self._net.error(text)
-                failed = dcmnet(0x30C, text).dump()
-                self._net.error("Association Request Failed: " + failed)
-                return False
-        return True
-
     async def _associate(self, syntaxes: list[str]) -> Association:
         settings = self._settings
         try:
@@ -128,29 +118,45 @@ class _Run:
                 self._tell_timeouts()  # TCP was there
             raise
         self._tell_timeouts()
+        if stream.tls is not None:
+            from asyncfind.findscu.secure import tell_connection
+
+            tell_connection(stream, Voice(self._settings.logs, TLS))
         seconds = settings.socket_timeout
         association = Association(
             stream,
             self._net,
             acse_timeout=settings.acse_timeout,
             socket_timeout=seconds if seconds > 0 else None,
-            max_pdu=settings.max_pdu,
-        )
-        rq = encode_rq(
-            called=settings.called,
-            calling=settings.calling,
-            abstract_syntax=settings.model.uid,
-            transfer_syntaxes=syntaxes,
-            max_length=settings.max_pdu,
-            class_uid=IMPLEMENTATION_CLASS_UID,
-            version_name=IMPLEMENTATION_VERSION_NAME,
+            max_pdu=self._max_pdu,
         )
         try:
-            await association.request(rq)
+            self._check_titles()
+            await association.request(self._request(syntaxes))
         except BaseException:
             await association.close()
             raise
         return association
+
+    def _check_titles(self) -> None:
+        """Look once TCP is there at what findscu checks of AE titles: that they are not empty."""
+        for title, name in ((self._settings.called, "Called"), (self._settings.calling, "Calling")):
+            if not title:
+                text = f"Illegal service parameter: {name} AP Title"
+                self._net.error(text)
+                raise Bad(dcmnet(0x30C, text))
+
+    def _request(self, syntaxes: list[str]) -> bytes:
+        settings = self._settings
+        return encode_rq(
+            called=settings.called,
+            calling=settings.calling,
+            abstract_syntax=settings.model.uid,
+            transfer_syntaxes=syntaxes,
+            max_length=self._max_pdu,
+            class_uid=IMPLEMENTATION_CLASS_UID,
+            version_name=IMPLEMENTATION_VERSION_NAME,
+        )
 
     def _tell_timeouts(self) -> None:
         seconds = self._settings.socket_timeout
@@ -161,7 +167,13 @@ class _Run:
 
     async def _use(self, association: Association, parameters: Parameters) -> int:
         channel = Channel(
-            association, self._net, self._data, dimse_timeout=self._settings.dimse_timeout
+            association,
+            self._net,
+            self._data,
+            self._words,
+            warning=self._warning,
+            dimse_timeout=self._settings.dimse_timeout,
+            correction=self._settings.correction,
         )
         negotiated = parameters.accepted(association.accepted)
         self._net.debug("Association Parameters Negotiated:\n" + negotiated)
@@ -212,13 +224,16 @@ class _Run:
         item, syntax_name = Item(), EXPLICIT_VR_LITTLE_ENDIAN.name
         if file is not None:
             try:
-                item, _, syntax_name = load(file, self._words, self._data)
+                item, syntax = load(
+                    file, self._words, self._data, correction=self._settings.correction
+                )
+                syntax_name = syntax.name
             except Bad as bad:
                 self._net.error(f"Bad DICOM file: {file}: {bad.condition.text}")
                 raise
         for key in self._settings.keys:
             try:
-                apply_key(item, key, self._words)
+                apply_key(item, key, self._words, self._data)
             except Bad:
                 self._net.error(f"Bad override key/path: {key}")
                 raise
@@ -238,12 +253,14 @@ class _Run:
             self._net.info(f"Sending Find Request (MsgID {message_id})")
         if self._net.has(Level.INFO):
             self._net.info("Request Identifiers:\n" + self._dump(query.item, query.syntax_name))
+            query.item = loaded(query.item)
         try:
             await self._send(channel, query, message_id)
             response = await self._receive_all(channel, message_id)
         except Bad as bad:
             self._tell_failure(query, file)
             self._net.error(bad.condition.dump())
+            self._tell_detail(bad.detail)
             raise
         if self._net.has(Level.DEBUG):
             self._net.info("Received Final Find Response")
@@ -251,9 +268,11 @@ class _Run:
         else:
             words = status_words(response.status)
             self._net.info(f"Received Final Find Response ({words})")
-        if response.detail is not None:
-            detail = self._dump(response.detail, "Little Endian Implicit")
-            self._net.debug("Status Detail:\n" + detail)
+        self._tell_detail(response.detail)
+
+    def _tell_detail(self, detail: Item | None) -> None:
+        if detail is not None:
+            self._net.debug("Status Detail:\n" + self._dump(detail, "Little Endian Implicit"))
 
     async def _send(self, channel: Channel, query: "_Query", message_id: int) -> None:
         settings = self._settings
@@ -266,19 +285,21 @@ class _Run:
         if syntax is None:
             text = f"DIMSE Unsupported transfer syntax: {channel.syntax_uid}"
             raise Bad(dcmnet(RECEIVE_FAILED.code, RECEIVE_FAILED.text, dcmnet(0x212, text)))
-        try:
-            identifier = encode(
-                query.item,
-                syntax,
-                new_vr=settings.new_vr,
-                deflate_level=settings.deflate_level,
-            )
-        except InvalidRequest:
+        if has_fragments(query.item):
             self._net.warn(
                 f"{self._warning}sendMessage: unable to convert dataset from "
                 f"'{query.syntax_name}' transfer syntax to '{syntax.name}'"
             )
-            raise Bad(SEND_FAILED) from None
+            raise Bad(SEND_FAILED)
+        if settings.correction:
+            query.item = corrected(query.item)
+        identifier = encode(
+            query.item,
+            syntax,
+            self._data,
+            new_vr=settings.new_vr,
+            deflate_level=settings.deflate_level,
+        )
         fragments = fragment(identifier, syntax, channel.pdv_length)
         await channel.send_find(message_id, settings.model.uid, fragments)
         query.was_sent(syntax)
@@ -298,9 +319,9 @@ class _Run:
                 text = "findUser: Status Pending, but DataSetType==NULL"
                 self._net.warn(self._warning + text)
                 self._net.warn(f"{self._warning}  Assuming response identifiers are present")
-            item, syntax = await self._receive_item(channel)
-            self._show(response, item, syntax)
-            self._extractor.extract(item, syntax, self._count)
+            item, syntax = await channel.receive_identifier()
+            was_shown = self._show(response, item, syntax or EXPLICIT_VR_LITTLE_ENDIAN)
+            self._extractor.extract(item, syntax, self._count, was_shown=was_shown)
             if self._settings.cancel_after == self._count:
                 self._net.info(f"Sending Cancel Request (MsgID {message_id}, PresID 1)")
                 await channel.send_cancel(message_id)
@@ -308,25 +329,14 @@ class _Run:
     def _check_final(self, response: Response) -> None:
         if response.has_data_set:
             words = "Success" if response.status == 0 else status_words(response.status)
-            self._net.warn(
-                f"{self._warning}findUser: Status {words}, but DataSetType!=NULL"
-            )
+            self._net.warn(f"{self._warning}findUser: Status {words}, but DataSetType!=NULL")
             text = "Assuming no response identifiers are present"
             self._net.warn(self._warning + text)
 
-    async def _receive_item(self, channel: Channel) -> tuple[Item, TransferSyntax]:
-        data, syntax = await channel.receive_identifier()
-        try:
-            item = read_item(data, syntax)
-        except MalformedIdentifier:
-            text = "DIMSE receiveDataSetInMemory: dset->read() Failed (Invalid stream)"
-            self._net.warn(self._warning + text)
-            raise Bad(RECEIVE_FAILED) from None
-        return in_dcmtk_terms(item, syntax, self._words), syntax
-
     # The log.
 
-    def _show(self, response: Response, item: Item, syntax: TransferSyntax) -> None:
+    def _show(self, response: Response, item: Item, syntax: TransferSyntax) -> bool:
+        """Log a response; returns whether the data set was a part of that."""
         if self._net.has(Level.DEBUG):
             self._net.info(f"Received Find Response {self._count}")
             self._net.debug(_describe(response))
@@ -340,6 +350,7 @@ class _Run:
         else:
             words = status_words(response.status)
             self._net.info(f"Received Find Response {self._count} ({words})")
+        return self._responses.has(Level.INFO)
 
     def _tell_failure(self, query: "_Query", file: str | None) -> None:
         if file is not None:
@@ -370,7 +381,7 @@ class _Query:
 
     def was_sent(self, syntax: TransferSyntax) -> None:
         """Writing pads values and fills in lengths."""
-        self.item = filled_in(self.item, syntax)
+        self.item = loaded(filled_in(self.item, syntax))
         self.syntax_name = syntax.name
 
 

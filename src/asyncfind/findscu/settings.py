@@ -27,10 +27,12 @@ class Settings:
         extract_file: of all responses, where `extract` is `single`.
         extract_limit: the last number that is written; None for all.
         cancel_after: 0 never cancels.
+        max_pdu: as given; findscu makes it even.
         connect_timeout, dimse_timeout: seconds; 0 waits for ever.
         socket_timeout: seconds; 0 for none, -1 for the system's.
         tls: None for plain TCP.
-        seed_file: of random bytes, which nobody needs any more.
+        shows_certificate: +tls was given, be its file names empty.
+        new_seed_file: written with random bytes at the end; empty for none.
     """
 
     logs: Logs
@@ -58,4 +60,5 @@ class Settings:
     extract_limit: int | None = None
     directory: str = field(default=".")
     tls: Tls | None = None
-    seed_file: str = ""
+    shows_certificate: bool = False
+    new_seed_file: str = ""

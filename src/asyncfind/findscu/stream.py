@@ -1,4 +1,4 @@
-"""The bytes of a data set on their way in: in pieces, perhaps deflated, read once from the front."""
+"""The bytes of a data set on their way in: in pieces, perhaps deflated."""
 
 import zlib
 from typing import Final
@@ -25,7 +25,7 @@ class ByteStream:
         self._data = bytearray()
         self._start = 0
         self._is_whole = False
-        self._inflater: "zlib._Decompress | None" = None
+        self._inflater: zlib._Decompress | None = None
         self._padded = False
 
     def add(self, data: bytes, *, last: bool) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from asyncfind.findscu.conditions import CORRUPTED_DATA, Bad
-from asyncfind.findscu.dump import STRINGS
+from asyncfind.findscu.vrs import STRINGS
 
 __all__ = ["scan_value"]
 

@@ -1,4 +1,4 @@
-"""Value representations as DCMTK knows them: those of PS3.5 Section 6.2, and a few of its own."""
+"""Tags and value representations as DCMTK knows them: some VRs are its own."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 from asyncfind.query.element import LONG_VRS
 from asyncfind.query.syntax import SHORT_VRS
 
-__all__ = ["ALIASES", "LONG", "STANDARD", "STRINGS", "UNKNOWN", "WIDTHS", "read_vr"]
+__all__ = ["ALIASES", "LONG", "STANDARD", "STRINGS", "UNKNOWN", "WIDTHS", "read_vr", "show_tag"]
 
 STRINGS: Final = frozenset(
     (
@@ -39,6 +39,9 @@ WIDTHS: Final[Mapping[str, int]] = {
 """Bytes that a length has to be a multiple of."""
 
 
+_NO_TAG: Final = 0xFFFFFFFF
+
+
 def read_vr(code: bytes) -> tuple[str, bool]:
     """What DCMTK takes two bytes for: a VR, and whether its length has 32 bits.
 
@@ -49,3 +52,10 @@ def read_vr(code: bytes) -> tuple[str, bool]:
     if name in STANDARD or (name in ALIASES and name != UNKNOWN):
         return name, name in LONG
     return UNKNOWN, all(0x41 <= byte <= 0x5A for byte in code)
+
+
+def show_tag(tag: int) -> str:
+    """A tag as the log has it."""
+    if tag == _NO_TAG:
+        return "(????,????)"
+    return f"({tag >> 16:04x},{tag & 0xFFFF:04x})"

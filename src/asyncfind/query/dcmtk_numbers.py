@@ -104,11 +104,13 @@ def _scientific(before: list[int], fraction: float, digits: int) -> str:
         if before[digits] > 4:
             _round_up(number)  # no new digit, as in `_plain`
         return _with_exponent(number, exponent)
-    exponent = first = 0
-    while not first:
-        fraction, first = _next_digit(fraction)
+    exponent = -1
+    fraction *= 10
+    while fraction < 1:  # up to 324 times, so that no function is called for it
+        fraction *= 10
         exponent -= 1
-    number = [first]
+    fraction, first = math.modf(fraction)
+    number = [int(first)]
     fraction = _append_digits(number, fraction, digits - 1)
     if _rounds_up(fraction) and _round_up(number):
         exponent += 1

@@ -304,7 +304,8 @@ def _answered(chance: random.Random, number: int) -> Case:
         data = data_set(elements, syntax)
         if syntax != "deflated" and chance.random() < 0.2:
             is_whole = False
-            cut = chance.random() < 0.7
+            # In implicit VR half of the bytes are of lengths: a changed one makes a promise, too.
+            cut = chance.random() < 0.7 or syntax == "implicit"
             pieces = [cut_off(chance, elements, syntax) if cut else change_byte(chance, data)]
         elif is_sorted(elements):
             pieces = cut_up(chance, data)
@@ -312,7 +313,9 @@ def _answered(chance: random.Random, number: int) -> Case:
             pieces = [data]
         for place, piece in enumerate(pieces):
             is_last = place == len(pieces) - 1
-            even = piece if chance.random() < 0.1 else piece + b"\0" * (len(piece) % 2)
+            is_odd = len(piece) % 2 == 1 and chance.random() < 0.1
+            is_whole = is_whole and not is_odd
+            even = piece if is_odd else piece + b"\0" * (len(piece) % 2)
             events.append(p_data(pdv(even, command=False, last=is_last)))
     events += [final(), READ, RELEASE]
     output = chance.choice(([], [], [], ["-X"], ["-Xx"], ["-Xs", "all.xml"], ["+sr", "-Xx"]))

@@ -1,0 +1,38 @@
+"""Every recorded run of findscu 3.6.7, byte for byte; those of 3.5.4 by the native command."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from commands import command, environment
+from transcripts import differences, play, read_transcripts
+
+_CASES = {case.id: case for case in read_transcripts("3.6.7")}
+_SEED = {case.id: case for case in read_transcripts("3.5.4")}
+
+Outcomes = dict[str, list[str]]
+
+
+@pytest.fixture(scope="module")
+def outcomes(request: pytest.FixtureRequest) -> Outcomes:
+    """What differs in each recorded run; how many do not is printed."""
+    program = command("findscu")
+    with ThreadPoolExecutor(2) as pool:
+        played = pool.map(lambda case: play(case, program, environment()), _CASES.values())
+        found = {
+            case.id: differences(case, one)
+            for case, one in zip(_CASES.values(), played, strict=True)
+        }
+    same = sum(not one for one in found.values())
+    reporter = request.config.pluginmanager.getplugin("terminalreporter")
+    reporter.ensure_newline()
+    reporter.write_line(f"{same} of {len(found)} recorded runs of findscu 3.6.7 byte for byte")
+    return found
+
+
+def test_no_recorded_run_is_missing() -> None:
+    assert (len(_CASES), len(_SEED)) == (122, 13)
+
+
+@pytest.mark.parametrize("name", _CASES)
+def test_a_recorded_run_is_repeated_byte_for_byte(outcomes: Outcomes, name: str) -> None:
+    assert outcomes[name] == []
