@@ -201,7 +201,9 @@ def _others() -> Iterator[tuple[str, click.Command]]:
 
 
 def _context(name: str, command: click.Command) -> click.Context:
-    return click.Context(command, info_name=name, **command.context_settings)
+    # Commands below a group have its names for help, and click remembers the first that it is told.
+    settings = {"help_option_names": ["-h", "--help"], **command.context_settings}
+    return click.Context(command, info_name=name, **settings)
 
 
 def _usage(name: str, command: click.Command) -> str:

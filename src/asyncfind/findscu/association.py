@@ -73,7 +73,7 @@ class _Head:
     length: int
 
 
-async def open_stream(peer: Peer, timeout: int) -> Stream:
+async def open_stream(peer: Peer, timeout: int) -> Stream:  # noqa: ASYNC109 - findscu has its own clocks
     """Connect by IPv4, the only family that findscu 3.6.7 knows.
 
     Args:
@@ -190,7 +190,7 @@ class Association:
         """Send P-DATA-TFs, all in one write: nothing waits for Nagle's algorithm."""
         await self._send(b"".join(pdvs), "writeDataPDU")
 
-    async def next_pdv(self, timeout: int) -> PDV:
+    async def next_pdv(self, timeout: int) -> PDV:  # noqa: ASYNC109 - findscu has its own clocks
         """Return the next fragment that the peer sends.
 
         Args:
@@ -215,7 +215,7 @@ class Association:
 
     # The state machine.
 
-    async def _wait_for_pdu(self, timeout: float | None, *, is_release: bool = True) -> None:
+    async def _wait_for_pdu(self, timeout: float | None, *, is_release: bool = True) -> None:  # noqa: ASYNC109 - findscu has its own clocks
         """Read one PDU header and do what the state table says."""
         try:
             head = await self._read_head(timeout)
@@ -306,7 +306,7 @@ class Association:
 
     # Bytes.
 
-    async def _read_head(self, timeout: float | None) -> _Head:
+    async def _read_head(self, timeout: float | None) -> _Head:  # noqa: ASYNC109 - findscu has its own clocks
         """The header of the next PDU; it stays the next one until its body was read."""
         if self._head is None:
             data = await self._read(6, timeout)
@@ -330,7 +330,7 @@ class Association:
         self._head = None
         return body
 
-    async def _read(self, count: int, timeout: float | None) -> bytes:
+    async def _read(self, count: int, timeout: float | None) -> bytes:  # noqa: ASYNC109 - findscu has its own clocks
         """Read `count` bytes: `timeout` for all, the socket's for each piece."""
         deadline = None if timeout is None else time.monotonic() + timeout
         while len(self._buffer) < count:
@@ -359,7 +359,7 @@ class Association:
             return await self._stream.receive()
         return None if left is not None else b""
 
-    async def _has_data(self, timeout: float) -> bool:
+    async def _has_data(self, timeout: float) -> bool:  # noqa: ASYNC109 - findscu has its own clocks
         if self._buffer:
             return True
         with anyio.move_on_after(timeout):

@@ -32,8 +32,13 @@ _SENTENCES: Final = {
     0xFF01: "Pending: Matches are continuing - Warning: Unsupported optional keys",
 }
 _WARNINGS: Final = (0x0001, 0x0107, 0x0116)
-_RESULTS: Final = ("(Accepted)", "(User Rejection)", "(No Reason)",
-                   "(Abstract Syntax Not Supported)", "(Transfer Syntaxes Not Supported)")  # fmt: skip
+_RESULTS: Final = (
+    "(Accepted)",
+    "(User Rejection)",
+    "(No Reason)",
+    "(Abstract Syntax Not Supported)",
+    "(Transfer Syntaxes Not Supported)",
+)
 _REJECTED: Final = {1: "Rejected Permanent", 2: "Rejected Transient"}
 _SOURCES: Final = {
     1: "Service User",

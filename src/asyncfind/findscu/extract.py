@@ -12,7 +12,6 @@ from asyncfind.findscu.conversion import convert_aloud, declared_charset
 from asyncfind.findscu.dataset import (
     Words,
     corrected,
-    leaves,
     with_valid_vrs,
     without_blanks,
     without_fragments,
@@ -73,7 +72,9 @@ class Extractor:
         except OSError as exc:
             self._net.error(f"Writing file: {name}: {exc.strerror}")
 
-    def extract(self, item: Item, syntax: TransferSyntax, number: int, *, was_shown: bool) -> None:
+    def extract(
+        self, item: Item, syntax: TransferSyntax | None, number: int, *, was_shown: bool
+    ) -> None:
         """Write one response.
 
         Args:

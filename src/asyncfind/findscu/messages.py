@@ -147,8 +147,8 @@ class Channel:
             )
             raise Bad(dcmnet(SEND_FAILED.code, SEND_FAILED.text, dcmnet(0x308, text)))
         size = limit - _HEADERS if limit else _MAX_PDU - _HEADERS
-        for index, fragment in enumerate(fragments):
-            pieces = list(_cut(fragment, size))
+        for index, whole in enumerate(fragments):
+            pieces = list(_cut(whole, size))
             for number, piece in enumerate(pieces):
                 is_last = index == len(fragments) - 1 and number == len(pieces) - 1
                 control = is_command | is_last << 1

@@ -5,7 +5,6 @@ later ones are explained by what the first ones left there.
 """
 
 import base64
-import os
 import re
 from collections import deque
 from collections.abc import Mapping, Sequence

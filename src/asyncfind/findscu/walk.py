@@ -14,7 +14,7 @@ class Deferred(bytes):
 
 
 def leaves(item: Item) -> Iterator[Element]:
-    """All elements but sequences, in the order of the data set; of a sequence those in its items."""
+    """All elements but sequences, in order; of a sequence those in its items."""
     pending = [_in_order(item)]
     while pending:
         element = next(pending[-1], None)

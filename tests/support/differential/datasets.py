@@ -5,6 +5,7 @@ import struct
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 __all__ = [
     "SYNTAXES",
@@ -275,7 +276,7 @@ def is_sorted(elements: list[Element]) -> bool:
     """Whether tags ascend, on the outside and in items."""
     tags = [(element.group, element.number) for element in elements]
     items = [item for one in elements if not isinstance(one.value, bytes) for item in one.value]
-    return all(a < b for a, b in zip(tags, tags[1:], strict=False)) and all(map(is_sorted, items))
+    return all(a < b for a, b in pairwise(tags)) and all(map(is_sorted, items))
 
 
 def cut_up(chance: random.Random, data: bytes) -> list[bytes]:

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat
 
 from differential.peers import SCRIPTS, ScriptedPeer
 
-__all__ = ["CASES", "SecureCase", "Peers", "write_files"]
+__all__ = ["CASES", "Peers", "SecureCase", "write_files"]
 
 _ROOT: Final = Authority()
 _OTHER: Final = Authority("Another Root CA")
