@@ -20,7 +20,7 @@ from typing import Any
 from differential.compare import mask_file, mask_pdu
 from differential.recorder import read_pdu
 
-__all__ = ["HOME", "Played", "Transcript", "differences", "play", "read_transcripts"]
+__all__ = ["HOME", "Played", "Transcript", "answers", "differences", "play", "read_transcripts"]
 
 HOME = Path(__file__).resolve().parents[1] / "golden" / "findscu"
 
@@ -78,7 +78,7 @@ def read_transcripts(version: str) -> list[Transcript]:
                 stderr=_bytes(case.get("stderr")),
                 events=None if lines is None else tuple(map(json.loads, lines)),
                 files={
-                    name.removeprefix(prefix): mask_file((HOME / name).read_bytes())
+                    name.removeprefix(prefix): mask_file((HOME / name).read_bytes(), name)
                     for name in case.get("files") or []
                 },
             )
@@ -171,7 +171,7 @@ def play(transcript: Transcript, command: Sequence[str], environment: dict[str, 
             env=environment,
         )
         files = {
-            str(path.relative_to(folder)): mask_file(path.read_bytes())
+            str(path.relative_to(folder)): mask_file(path.read_bytes(), path.name)
             for path in folder.rglob("*")
             if path.is_file() and path not in before
         }
@@ -211,6 +211,21 @@ def differences(transcript: Transcript, played: Played) -> list[str]:
         for name, content in transcript.files.items()
         if played.files.get(name, content) != content
     ]
+    return found
+
+
+def answers(text: bytes) -> list[list[bytes]]:
+    """What was shown of each pending response: its lines without the names behind them."""
+    found: list[list[bytes]] = []
+    is_inside = False
+    for line in text.replace(b"I: ", b"").split(b"\n"):
+        if re.match(rb"(RESPONSE|Find Response): \d+ \(Pending\)", line):
+            found.append([])
+            is_inside = True
+        elif is_inside and re.match(rb" *\([0-9a-f]{4},[0-9a-f]{4}\)", line):
+            found[-1].append(line.split(b"#", 1)[0].rstrip())
+        elif is_inside and found[-1]:
+            is_inside = False
     return found
 
 
