@@ -6,6 +6,7 @@ import os
 import stat
 import threading
 from pathlib import Path
+from typing import Any, BinaryIO, cast
 
 import pytest
 
@@ -269,3 +270,31 @@ def test_outputs_leave_no_descriptor_open(tmp_path: Path) -> None:
     with pytest.raises(InvalidRequest):
         FileOutput(tmp_path / "missing" / "three")
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+class _Raw(io.RawIOBase):
+    """Takes a few bytes at a time, and then no more."""
+
+    def __init__(self, room: int) -> None:
+        self.taken = bytearray()
+        self._room = room
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any, /) -> int | None:
+        part = bytes(data)[: min(3, self._room - len(self.taken))]
+        if not part:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self.taken += part
+        return len(part)
+
+
+def test_a_stream_that_takes_less_gets_the_rest() -> None:
+    stream = _Raw(room=100)
+    StreamOutput(cast(BinaryIO, stream)).write(b"0123456789")
+    assert stream.taken == b"0123456789"
+    full = _Raw(room=7)
+    with pytest.raises(OutputFailed, match="No space left"):
+        StreamOutput(cast(BinaryIO, full)).write(b"0123456789")
+    assert full.taken == b"0123456"

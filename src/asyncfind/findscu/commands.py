@@ -57,6 +57,21 @@ _REQUESTS: Final[Mapping[int, Sequence[int]]] = {
 }
 """What a request must have besides its head, by Command Field; responses need no more than that."""
 _RESPONSES: Final = frozenset(field | 0x8000 for field in _REQUESTS if field != _C_CANCEL)
+_OPTIONAL: Final[Mapping[int, Sequence[int]]] = {
+    0x0001: (0x1030, 0x1031),
+    0x0110: (0x1005,),
+    0x0140: (0x1000,),
+    0x8001: (0x1000,),
+    0x8010: (0x1020, 0x1021, 0x1022, 0x1023),
+    0x8021: (0x1020, 0x1021, 0x1022, 0x1023),
+    0x8100: (0x1000, 0x1002),
+    0x8110: (0x1000,),
+    0x8120: (0x1000,),
+    0x8130: (0x1000, 0x1008),
+    0x8140: (0x1000,),
+    0x8150: (0x1000,),
+}
+"""What else is a message's own, besides the SOP class of every response."""
 _WITHOUT_DATA_SET: Final[Mapping[int, str]] = {
     0x0030: "C-Echo RQ",
     0x8030: "C-Echo RSP",
@@ -116,7 +131,8 @@ def parse_response(item: Item, net: Voice, data: Voice, warning: str) -> Respons
     _validate(item, field, net, warning)
     if field != _FIND_RSP:
         text = f"DIMSE: Unexpected Response Command Field: 0x{field:x}"
-        for tag in (_COMMAND_FIELD, *_mandatory(field)):
+        own = (_SOP_CLASS,) if field in _RESPONSES and _fits(item, _SOP_CLASS) else ()
+        for tag in (_COMMAND_FIELD, *_mandatory(field), *own, *_OPTIONAL.get(field, ())):
             item.elements.pop(tag, None)
         raise Bad(dcmnet(0x211, text), item if item.elements else None)
     return _response(item)

@@ -66,10 +66,6 @@ class ErrorQueue:
     def __init__(self) -> None:
         self._codes: deque[int] = deque(maxlen=_QUEUE_SIZE)
 
-    def clear(self) -> None:
-        """What reading a PEM file to its end does."""
-        self._codes.clear()
-
     def add(self, codes: Sequence[int]) -> None:
         """OpenSSL has met these, the deepest first."""
         self._codes.extend(codes)
@@ -91,7 +87,7 @@ def _content(name: str) -> bytes:
         return file.read()
 
 
-def listed_errors(name: str, file_format: FileFormat, queue: ErrorQueue) -> Sequence[int]:
+def listed_errors(name: str, file_format: FileFormat) -> Sequence[int]:
     """What is wrong with a file of CAs or CRLs that cannot be loaded."""
     is_pem = file_format is FileFormat.PEM
     try:
@@ -110,10 +106,7 @@ def listed_errors(name: str, file_format: FileFormat, queue: ErrorQueue) -> Sequ
         )
     if is_pem:
         codes = _pem_errors(data)
-        if not codes:
-            queue.clear()
-            return (_NOTHING_FOUND,)
-        return (*codes, _X509_PEM)
+        return (*codes, _X509_PEM) if codes else (_NOTHING_FOUND,)
     return (*_der_errors(data), _X509_ASN1)
 
 

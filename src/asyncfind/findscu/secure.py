@@ -78,10 +78,8 @@ def _try_listed(name: str, what: str, tls: Tls, queue: ErrorQueue, voice: Voice)
         alone = Tls(ca_files=(name,), file_format=tls.file_format, tolerant=True)
         make_context(alone, problems)
         if not problems:
-            if tls.file_format is FileFormat.PEM:
-                queue.clear()
             return
-    queue.add(listed_errors(name, tls.file_format, queue))
+    queue.add(listed_errors(name, tls.file_format))
     _tell(queue, voice)
     voice.warn(f"unable to load {what} file '{_bytes(name)}', ignoring")
 

@@ -80,8 +80,14 @@ class StreamOutput:
         self._close = close
 
     def write(self, data: bytes) -> None:
+        # A raw stream (PYTHONUNBUFFERED makes one of standard output) may take a part only.
+        rest = memoryview(data)
         try:
-            self._stream.write(data)
+            while rest:
+                taken = self._stream.write(rest)
+                if taken is None:  # it would have to wait, which it was told never to do
+                    raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+                rest = rest[taken:]
         except OSError as exc:
             raise self._failed(exc) from exc
 

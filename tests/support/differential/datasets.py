@@ -24,7 +24,10 @@ SYNTAXES = {
     "big": "1.2.840.10008.1.2.2",
     "deflated": "1.2.840.10008.1.2.1.99",
 }
-_LONG = {"OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV", "ox", "lt"}
+_LONG = {
+    *("OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"),
+    *("ox", "px", "lt"),
+}
 _UNDEFINED = 0xFFFFFFFF
 _ODD_VRS = ("??", "ZZ", "  ", "\0\0", "ox", "OX", "xs", "na", "pi", "lt", "up", "Pn", "1a", "px")
 
