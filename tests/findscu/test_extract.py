@@ -118,6 +118,22 @@ def test_fragments_end_a_file(extractor: _Extracts, tmp_path: Path) -> None:
     ]
 
 
+def test_fragments_in_an_item_end_a_file_there(extractor: _Extracts, tmp_path: Path) -> None:
+    inner = _item(_00080100=("SH", b"A "))
+    inner.elements[0x7FE00010] = Element(0x7FE00010, "OB", b"", 0xFFFFFFFF)
+    item = Item({0x00400260: Element(0x00400260, "SQ", [Item(), inner], 0)})
+    extractor().extract(item, EXPLICIT_VR_LITTLE_ENDIAN, 1, was_shown=True)
+    assert (
+        (tmp_path / "rsp0001.dcm")
+        .read_bytes()
+        .endswith(
+            bytes.fromhex("4000 6002 5351 0000 ffffffff")
+            + bytes.fromhex("feff00e0 ffffffff feff0de0 00000000 feff00e0 ffffffff")
+            + bytes.fromhex("0800 0001 5348 0200 4120")
+        )
+    )
+
+
 def test_group_lengths_and_long_values_are_told(extractor: _Extracts) -> None:
     item = _item(
         _00080000=("UL", bytes(4)), _00080060=("CS", b"CT"), _00100020=("LO", b"x" * 70_000)

@@ -253,4 +253,11 @@ def test_parameters_before_and_after_the_answer() -> None:
         "    Accepted SCP/SCU Role: Default",
         "    Accepted Transfer Syntax: =LittleEndianImplicit",
     ]
-    assert parameters.accepted(Accepted()).splitlines()[12] == "  Context ID:        1 (Proposed)"
+    unanswered = parameters.accepted(Accepted()).splitlines()
+    assert unanswered[5:9] == [
+        "Application Context Name:    1.2.840.10008.3.1.1.1",
+        "Calling Application Name:    US",
+        "Called Application Name:     THEM",
+        "Responding Application Name: THEM",
+    ]
+    assert unanswered[12] == "  Context ID:        1 (Proposed)"

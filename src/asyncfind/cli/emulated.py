@@ -38,6 +38,10 @@ _EXCLUSIVE: Final = ("--help", "--version", "--list-ciphers")
 _LONG_MAX: Final = 2**63 - 1
 _ULONG_MAX: Final = 2**64 - 1
 _NUMBER: Final = re.compile(r"[ \t\n\v\f\r]*([+-]?[0-9]+)")
+_C_NUMBER: Final = re.compile(
+    r"[ \t\n\v\f\r]*([+-]?)(?:0[xX]([0-9a-fA-F]+)|0([0-7]*)|([1-9][0-9]*))"
+)
+"""A number as C writes it: hexadecimal, octal or decimal."""
 
 _MODELS: Final = {
     "--worklist": "worklist",
@@ -259,15 +263,26 @@ def _number(
     if match is None or (unsigned and text.startswith("-")):
         behind = f" ({text})" if text else ""
         raise UsageError(f"Invalid value for option {name}{behind}")
-    if unsigned:
-        number = _unsigned(match[1])
-    else:
-        number = max(-_LONG_MAX - 1, min(_LONG_MAX, int(match[1][:64])))
+    number = _unsigned(match[1]) if unsigned else _signed(text)
     if number < low:
         raise UsageError(f"Invalid value for option {name} (underflow: {text})")
     if high is not None and number > high:
         raise UsageError(f"Invalid value for option {name} (overflow: {text})")
     return number
+
+
+def _signed(text: str) -> int:
+    """C's scanf with %li: in base 16 behind 0x, in base 8 behind 0."""
+    match = _C_NUMBER.match(text)
+    assert match is not None
+    sign, sixteen, eight, ten = match.groups()
+    if sixteen is not None:
+        number = int(sixteen[:64], 16)
+    elif eight is not None:
+        number = int(eight[:64] or "0", 8)
+    else:
+        number = int(ten[:64])
+    return max(-_LONG_MAX - 1, min(_LONG_MAX, -number if sign == "-" else number))
 
 
 def _int32(number: int) -> int:

@@ -117,17 +117,25 @@ def has_fragments(item: Item) -> bool:
     return any(element.length == _UNDEFINED for element in leaves(item))
 
 
-def without_fragments(item: Item) -> Item:
-    """The elements before the first with encapsulated pixel data; `item` where there are none."""
-    if not has_fragments(item):
-        return item
+def without_fragments(item: Item) -> tuple[Item, int]:
+    """What comes before the first encapsulated pixel data.
+
+    Returns:
+        The data set, and within how many sequences the pixel data stand.
+    """
     before = Item(length=item.length)
     for tag in sorted(item.elements):
         element = item.elements[tag]
-        if has_fragments(Item({tag: element})):
-            break
-        before.elements[tag] = element
-    return before
+        if not has_fragments(Item({tag: element})):
+            before.elements[tag] = element
+            continue
+        if not isinstance(element.value, list):
+            return before, 0
+        place = next(place for place, inner in enumerate(element.value) if has_fragments(inner))
+        last, depth = without_fragments(element.value[place])
+        before.elements[tag] = element._replace(value=[*element.value[:place], last])
+        return before, depth + 1
+    return before, 0
 
 
 def without_blanks(item: Item) -> Item:

@@ -31,6 +31,8 @@ _SENTENCES: Final = {
     0xFF00: "Pending: Matches are continuing",
     0xFF01: "Pending: Matches are continuing - Warning: Unsupported optional keys",
 }
+_DICOM: Final = "1.2.840.10008.3.1.1.1"
+"""The DICOM Application Context Name (PS3.7 Section A.2.1)."""
 _WARNINGS: Final = (0x0001, 0x0107, 0x0116)
 _RESULTS: Final = (
     "(Accepted)",
@@ -136,7 +138,11 @@ class Parameters:
         return self._block("RQ", Accepted(called=self._called), contexts)
 
     def accepted(self, accepted: Accepted) -> str:
-        """The block of A-ASSOCIATE-AC."""
+        """The block of A-ASSOCIATE-AC; of what was asked for where no such answer came."""
+        if accepted == Accepted():
+            accepted = Accepted(
+                called=self._called, calling=self._calling, application_context=_DICOM
+            )
         by_id = {context.context_id: context for context in reversed(accepted.contexts)}
         context = by_id.get(1)
         if context is None:
@@ -166,7 +172,7 @@ class Parameters:
 
     def _block(self, kind: str, accepted: Accepted, contexts: list[str]) -> str:
         calling = accepted.calling if kind == "AC" else self._calling
-        application = accepted.application_context if kind == "AC" else "1.2.840.10008.3.1.1.1"
+        application = accepted.application_context if kind == "AC" else _DICOM
         return "\n".join(
             [
                 f"====================== BEGIN A-ASSOCIATE-{kind} =====================",

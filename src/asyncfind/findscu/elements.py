@@ -208,7 +208,7 @@ class ElementReader:
             reading.is_made = False
             self._check_bytes(header)
             reading.is_made = True
-        if vr == "px":
+        if vr == "px" or (vr == "ox" and tag == PIXEL_DATA):
             reading.vr = "OW"
         if vr == "UL" and self._words.vr_of(tag) == "up":
             reading.vr = "up"
@@ -262,7 +262,7 @@ class ElementReader:
             yield
         held = bytes(value)
         if level.encoding.order == ">":
-            held = swap_words(ALIASES.get(header.vr, header.vr), held)
+            held = swap_words(ALIASES.get(reading.vr, reading.vr), held)
         if self._correction and header.length % 2 and header.vr not in _WORDS:
             held += b"\0"
             reading.length += 1

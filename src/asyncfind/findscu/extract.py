@@ -12,6 +12,7 @@ from asyncfind.findscu.conversion import convert_aloud, declared_charset
 from asyncfind.findscu.dataset import (
     Words,
     corrected,
+    has_fragments,
     with_valid_vrs,
     without_blanks,
     without_fragments,
@@ -42,6 +43,8 @@ _UTF_8: Final = "ISO_IR 192"
 _NOT_UPDATED: Final = "DcmItem: An error occurred"
 """How the last warning of a conversion that failed begins."""
 _CHECK: Final = "DcmFileFormat::checkMetaHeaderValue()"
+_DELIMITERS: Final = 16
+"""Bytes of the ends of an item and its sequence."""
 _SOP_CLASS_UID: Final = 0x00080016
 _SOP_INSTANCE_UID: Final = 0x00080018
 _ENOUGH: Final = "Maximum number of responses already written to file ... not writing "
@@ -125,9 +128,11 @@ class Extractor:
             elif syntax is None:
                 self._net.error(f"Writing file: {name}: {ILLEGAL_CALL.text}")
             else:
-                whole = without_fragments(item)
-                file.write(self._dicom(whole, syntax))
-                if whole is not item:
+                before, depth = without_fragments(item)
+                content = self._dicom(before, syntax)
+                # No delimiters of the items and sequences around what cannot be written.
+                file.write(content[: len(content) - _DELIMITERS * depth])
+                if has_fragments(item):
                     self._tell_fragments(name, item)
             file.publish()
         except OSError as exc:

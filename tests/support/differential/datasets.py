@@ -254,7 +254,8 @@ def cut_off(chance: random.Random, elements: list[Element], syntax: str) -> byte
         head = size - len(last.value)
     else:
         head = len(data_set([replace(last, value=[], undefined=False)], syntax))
-    ends = list(range(1, head))
+    # Nor one byte before: a fragment is filled up to an even length.
+    ends = list(range(1, head - 1))
     if isinstance(last.value, bytes):
         ends += range(head + 1, size)
     else:
@@ -276,16 +277,19 @@ def change_byte(chance: random.Random, data: bytes) -> bytes:
 
 
 def is_sorted(elements: list[Element]) -> bool:
-    """Whether tags ascend, on the outside and in items."""
+    """Whether tags ascend and lengths are right, on the outside and in items."""
     tags = [(element.group, element.number) for element in elements]
     items = [item for one in elements if not isinstance(one.value, bytes) for item in one.value]
-    return all(a < b for a, b in pairwise(tags)) and all(map(is_sorted, items))
+    are_right = all(element.length in (None, _UNDEFINED) for element in elements)
+    are_ascending = all(a < b for a, b in pairwise(tags))
+    return are_right and are_ascending and all(map(is_sorted, items))
 
 
 def cut_up(chance: random.Random, data: bytes) -> list[bytes]:
     """Fragments of a data set, of even length but perhaps the last one; at least one.
 
-    Not for one out of order: DCMTK loses track of elements that are not the last ones.
+    Not for one out of order: DCMTK loses track of elements that are not the last ones; nor with
+    wrong lengths: it shows memory that nobody has written to where a value is not whole yet.
 
     None is empty: DCMTK stops there, and shows memory that nobody has written to where a value is
     not whole yet.

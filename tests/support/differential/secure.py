@@ -48,13 +48,31 @@ def _write_sha1(folder: Path) -> None:
     subprocess.run([*line, *files], check=True, capture_output=True)
 
 
+def _write_locked(identity: Identity, file: Path) -> None:
+    """A key with a pass phrase, written again until OpenSSL sees at once that others are wrong.
+
+    One in 256 makes sense by chance, and what OpenSSL then says depends on its version.
+    """
+    wrong = ("wrong", "")
+    for _ in range(50):
+        identity.write_key(file, password="secret")
+        line = ["openssl", "pkey", "-noout", "-in", str(file), "-passin"]
+        tried = [
+            subprocess.run([*line, f"pass:{one}"], capture_output=True, check=False)
+            for one in wrong
+        ]
+        if all(b"bad decrypt" in one.stderr for one in tried):
+            return
+    raise AssertionError("no key is refused as one would expect")
+
+
 def write_files(folder: Path) -> None:
     """Write keys, certificates, CAs and revocation lists."""
     us = _ROOT.issue("us", names=(), client=True)
     us.write_key(folder / "us.key")
     us.write_key(folder / "us1.key", form=PrivateFormat.TraditionalOpenSSL)
     us.write_key(folder / "us.key.der", encoding=Encoding.DER)
-    us.write_key(folder / "locked.key", password="secret")
+    _write_locked(us, folder / "locked.key")
     us.write_certificate(folder / "us.pem")
     us.write_certificate(folder / "us.der", encoding=Encoding.DER)
     short = _ROOT.issue("short", names=(), client=True, key=rsa_key("short", 1024))
