@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -150,6 +152,18 @@ def test_a_peer_in_trouble_is_given_up(tmp_path: Path) -> None:
     assert "3 of 3 queries not complete: 3 unreached" in done.stderr
 
 
+def test_a_pace_alone_makes_nobody_wait_for_a_dead_archive() -> None:
+    done = run(*STUDIES, "localhost", "1", "--rate", "5/s")
+    assert done.returncode == 2
+    assert "connection refused" in done.stderr
+
+
+def test_a_dry_run_tells_when_the_hours_begin() -> None:
+    hour = (time.localtime().tm_hour + 12) % 24
+    done = run(*STUDIES, "localhost", "104", "--between", f"{hour:02}:00-{hour:02}:30", "--dry-run")
+    assert re.search(rf"not before \w+ {hour:02}:00", done.stdout)
+
+
 def test_a_dry_run_sends_nothing(hall: Hall, tmp_path: Path) -> None:
     server = Recorder(1)
     book = _book(tmp_path, one=[hall.serve(server), 'rate = "5/s"', "max_associations = 2"])
@@ -260,6 +274,46 @@ def test_a_full_disk_ends_a_job_with_a_sentence(hall: Hall, tmp_path: Path) -> N
     assert "300 of 300 queries done" in run("job", "status", file).stdout
 
 
+def test_a_job_has_a_file_of_any_name(hall: Hall, tmp_path: Path) -> None:
+    name = os.fsdecode(os.fsencode(tmp_path) + b"/odd \xff %20?x#.db")
+    line = [*STUDIES, "localhost", hall.archive(), "--batch", _list(tmp_path, 3), "--job", name]
+    assert run(*line).returncode == 0
+    assert "3 of 3 queries done" in run("job", "status", name).stdout
+    assert run("--resume", name).returncode == 0
+
+
+def test_a_full_disk_damages_no_journal(hall: Hall, tmp_path: Path) -> None:
+    file = tmp_path / "j.db"
+    line = [*STUDIES, "localhost", hall.archive(), "--batch", _list(tmp_path, 3), "--job", file]
+    assert run(*line).returncode == 0
+    limited = subprocess.run(
+        ["prlimit", "--fsize=3000", *command("job", "status", str(file))],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env=environment(),
+    )
+    assert limited.returncode == 1
+    assert "cannot be read now" in limited.stderr
+    assert run("job", "status", file).returncode == 0
+
+
+def test_a_job_asks_nobody_else(hall: Hall, tmp_path: Path) -> None:
+    file = tmp_path / "j.db"
+    line = [*STUDIES, "localhost", hall.archive(), "--batch", _list(tmp_path, 3), "--job", file]
+    assert run(*line).returncode == 0
+    done = run("--resume", file, "--node", "X@localhost:1")
+    assert done.returncode == 1
+    assert "the job does not ask X@localhost:1" in done.stderr
+
+
+def test_what_failed_is_the_job_s_to_know() -> None:
+    done = run("--retry-failed")
+    assert done.returncode == 1
+    assert "--retry-failed without --resume" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [
@@ -274,6 +328,8 @@ def test_a_full_disk_ends_a_job_with_a_sentence(hall: Hall, tmp_path: Path) -> N
         (["--nodes", "nobook.toml", "--node", "x"], "there is no node book nobook.toml"),
         (["--job", "j", "--repeat", "2"], "--job and --repeat"),
         (["--job", "j", "-X"], "not allowed with a job"),
+        (["--batch", "a", "--batch", "b"], "--batch more than once"),
+        (["--resume", "b", "-W"], "--resume with a query"),
     ],
 )
 def test_what_makes_no_sense_is_refused(line: list[str], words: str, tmp_path: Path) -> None:

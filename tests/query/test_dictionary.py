@@ -202,6 +202,25 @@ def test_a_dictionary_of_files_replaces_ours(use: Callable[..., None]) -> None:
     assert (element.vr, element.value) == ("SH", b"42")
 
 
+def test_private_attributes_go_by_their_names_in_a_dictionary(use: Callable[..., None]) -> None:
+    use(
+        "(0011,1011)\tSH\tMyThing\t1",
+        '(0013,"ACME",10)\tDS\tAcmeThing\t1',
+    )
+    assert (tag_of("MyThing"), vr_of(0x00111011)) == (0x00111011, "SH")
+    assert build_identifier(None, ["MyThing=7"]).elements[0x00111011].vr == "SH"
+
+
+def test_what_a_dictionary_has_not_is_said_so(use: Callable[..., None]) -> None:
+    use("(0010,0010)\tPN\tPatientName\t1")
+    with pytest.raises(InvalidRequest) as caught:
+        build_identifier(None, ["QueryRetrieveLevel=STUDY"])
+    assert "DCMDICTPATH" in caught.value.hint
+    with pytest.raises(InvalidRequest) as caught:
+        build_identifier(None, ["PatientNam=A"])
+    assert "DCMDICTPATH" not in caught.value.hint
+
+
 def test_our_own_dictionary_comes_back(use: Callable[..., None]) -> None:
     use("(0010,0010)\tPN\tAcmeName\t1")
     assert keyword_of(0x00100010) == "AcmeName"

@@ -359,7 +359,7 @@ def test_ascii_needs_no_character_set() -> None:
     [
         (["PatientName=山田", "SpecificCharacterSet=ISO_IR 100"], "山"),
         (["PatientName=ä", "SpecificCharacterSet=BOGUS"], "BOGUS"),
-        (["PatientName=\udcff"], "udcff"),  # what is no UTF-8 on the command line
+        (["PatientName=\udcff"], "the byte FF is no UTF-8"),  # what is no UTF-8 on the command line
     ],
 )
 def test_text_that_the_character_set_lacks_is_refused(keys: list[str], word: str) -> None:

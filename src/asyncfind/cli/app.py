@@ -153,8 +153,9 @@ def _explain(exc: BaseException) -> int:
 
 def _help_of(exc: click.ClickException) -> str:
     context = exc.ctx if isinstance(exc, click.UsageError) else None
-    name = context.info_name if context is not None else None
-    return f"See `asyncfind {name if name in COMMANDS else 'find'} --help`."
+    names = [] if context is None else context.command_path.split()[1:]
+    name = " ".join(names) if names and names[0] in COMMANDS else "find"
+    return f"See `asyncfind {name} --help`."
 
 
 def complain(text: str, hint: str) -> int:

@@ -279,7 +279,7 @@ class _Builder:
             except _TooMuch:
                 raise
             except InvalidRequest as exc:
-                text = f"{exc.text}. {exc.hint}" if exc.hint else exc.text
+                text = f"{exc.text}. {exc.hint.rstrip('.')}" if exc.hint else exc.text
                 self._refuse(Fault(row.line, text))
 
     def finish(self) -> "Batch":

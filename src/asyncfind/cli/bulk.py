@@ -1,9 +1,11 @@
 """Thousands of queries: how archives are treated, what is said before, and jobs that are kept."""
 
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +27,7 @@ from asyncfind.run.course import Course, Manners
 from asyncfind.run.job import job_plan
 from asyncfind.run.journal import Journal
 from asyncfind.run.journal_keys import plan_spec
+from asyncfind.run.pace import Window
 from asyncfind.safe import safe
 
 __all__ = ["run_bulk"]
@@ -63,6 +66,11 @@ def run_bulk(given: Given, order: Order, display: Display) -> ExitCode:
 def _run_job(
     given: Given, order: Order, plan: Plan, journal: Journal, display: Display
 ) -> ExitCode:
+    if strangers := [one.peer for one in order.chosen if one.peer not in journal.peers]:
+        raise InvalidRequest(
+            f"the job does not ask {safe(strangers[0].node)}",
+            "It goes on with its own nodes; --node is for what it cannot keep: TLS, identity.",
+        )
     states = journal.progress().states
     counts = {peer: states.get((peer.node, "pending"), 0) for peer in journal.peers}
     with journal.snapshot() as snapshot:
@@ -102,8 +110,6 @@ def _say_outlook(plan: Plan, manners: Mapping[Peer, Manners], display: Display) 
 
 def _check(given: Given) -> None:
     """Refuse what contradicts itself, or would be there for nothing."""
-    if given["retry_failed"] and given["resume"] is None:
-        raise InvalidRequest("--retry-failed without --resume", "Add --resume FILE.")
     if given["async_window"] > 1:
         raise InvalidRequest(
             "--async not allowed in a run with a pace or a list", "Raise --associations."
@@ -121,6 +127,9 @@ def _manners(given: Given, chosen: Sequence[Chosen]) -> dict[Peer, Manners]:
         InvalidRequest: a rate or a time that is none.
     """
     rate = _rate(given["rate"])
+    # A pace alone makes no job of a few queries: somebody waits for them.
+    patience = (given[one] is not None for one in ("job", "resume", "give_up"))
+    is_patient = bool(given["batch"]) or any(patience)
     hours = _spans(given["between"])
     manners = {}
     for peer, node in chosen:
@@ -132,7 +141,7 @@ def _manners(given: Given, chosen: Sequence[Chosen]) -> dict[Peer, Manners]:
             cap=cap,
             rate=rate or (None if node is None else node.rate),
             hours=hours or (() if node is None or node.between is None else node.between),
-            retries=given["retries"] == "on",
+            retries=given["retries"] == "on" and is_patient,
             give_up=600.0 if given["give_up"] is None else given["give_up"] or None,
         )
     return manners
@@ -171,6 +180,9 @@ def _outlook(plan: Plan, manners: Mapping[Peer, Manners]) -> list[str]:
             pace.append(f"{own.rate}")
         if own.hours:
             pace.append("between " + ", ".join(map(str, own.hours)))
+            if wait := Window(own.hours).wait(time.time()):
+                begin = datetime.fromtimestamp(time.time() + wait)  # noqa: DTZ006 - as the hours
+                pace.append(f"not before {begin:%A %H:%M}")
         lines.append(
             f"  {safe(peer.node)}: {counts[peer]:,} queries, {', '.join(pace)}, "
             f"about {_span(seconds[peer])}"

@@ -141,6 +141,7 @@ FIND: Final[tuple[Option, ...]] = (
            help="most associations to one archive at a time (default 4)"),
     # Lists and jobs.
     Option(long="--batch", target="batch", group=_BULK, metavar="FILE", choices=("files",),
+           multiple=True,
            help="a query for each row of a list, CSV with a header or JSON lines; a column named "
            "as a key sets it, column `node` says whom to ask, and {column} in a key's value is "
            "replaced; - is standard input"),

@@ -69,6 +69,8 @@ def make_order(given: Given, parameters: Sequence[str]) -> Order:
         is_calling_given=is_given("calling"),
         book=given["book"],
     )
+    if given["retry_failed"] and given["resume"] is None:
+        raise InvalidRequest("--retry-failed without --resume", "Add --resume FILE.")
     if given["resume"] is None:
         chosen, files = _chosen_and_files(given, parameters, chooser)
     else:
@@ -83,7 +85,7 @@ def make_order(given: Given, parameters: Sequence[str]) -> Order:
     places = None
     if given["resume"] is not None:
         queries = ()
-    elif given["batch"] is None:
+    elif not given["batch"]:
         queries = _queries(files, given["keys"], model, new_vr=new_vr)
     else:
         queries, chosen, places = _batch(given, files, model, chosen, chooser)
@@ -117,8 +119,9 @@ def make_order(given: Given, parameters: Sequence[str]) -> Order:
 
 
 def _is_bulk(given: Given, chosen: Sequence[Chosen]) -> bool:
-    asked = ("batch", "job", "resume", "rate", "give_up")
-    if any(given[one] is not None for one in asked) or given["between"] or given["dry_run"]:
+    asked = ("job", "resume", "rate", "give_up")
+    here = ("batch", "between", "dry_run")
+    if any(given[one] is not None for one in asked) or any(given[one] for one in here):
         return True
     return any(
         one.node is not None and (one.node.max_associations or one.node.rate or one.node.between)
@@ -194,7 +197,7 @@ def _chosen_and_files(
     given: Given, parameters: Sequence[str], chooser: Chooser
 ) -> tuple[tuple[Chosen, ...], Sequence[str]]:
     chosen = chooser.choose(given["nodes"])
-    if (chosen or given["batch"] is not None) and not _names_a_peer(parameters):
+    if (chosen or given["batch"]) and not _names_a_peer(parameters):
         return chosen, parameters
     if len(parameters) < 2:
         missing = "port" if parameters else "peer and port"
@@ -218,7 +221,8 @@ def _chosen_and_files(
 
 def _resumed(given: Given, parameters: Sequence[str], chooser: Chooser) -> tuple[Chosen, ...]:
     """Nodes of a job as the book and the line have them now; what to ask, the job says itself."""
-    if parameters or given["keys"] or not (given["batch"] is given["job"] is None):
+    other = parameters or given["keys"] or given["batch"] or given["job"] is not None
+    if other or is_given("model"):
         raise InvalidRequest(
             "--resume with a query, a peer or another job",
             "The job knows what it asks and whom: asyncfind --resume FILE.",
@@ -241,6 +245,8 @@ def _batch(
     # Only who has a list pays for its import.
     from asyncfind.cli.batch import read_batch
 
+    if len(given["batch"]) > 1:
+        raise InvalidRequest("--batch more than once", "Put the rows in one list.")
     if len(files) > 1:
         raise InvalidRequest(
             "--batch and more than one query file", "One query file is changed by every row."
@@ -254,7 +260,7 @@ def _batch(
         return tuple(found)
 
     batch = read_batch(
-        given["batch"],
+        given["batch"][0],
         model=model,
         base_keys=given["keys"],
         base=read_query_file(Path(files[0])) if files else None,

@@ -424,6 +424,10 @@ def _encode_part(part: str, plan: _Plan, charsets: tuple[str, ...]) -> bytes:
 
 
 def _cannot_encode(char: str, charsets: tuple[str, ...]) -> InvalidRequest:
+    if "\udc80" <= char <= "\udcff":  # how Python hands bytes of a command line on
+        return InvalidRequest(
+            f"the byte {ord(char) & 0xFF:02X} is no UTF-8", "Type keys in UTF-8, whatever is sent."
+        )
     names = "\\".join(charsets)
     where = f"the query's character set {safe(names, 64)}" if names else "ASCII"
     return InvalidRequest(f"{_show(char)} is not in {where}", _HINT)

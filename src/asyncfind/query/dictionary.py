@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Entry",
     "entry_of",
+    "is_replaced",
     "keyword_of",
     "private_entry",
     "standard_entry",
@@ -175,7 +176,8 @@ def vr_of(tag: int, creator: str = "") -> str:
     elif 0x10 <= number <= 0xFF:
         return "LO"
     else:
-        entry = private_entry(tag, creator) if creator else None
+        # Dictionaries of DCMDICTPATH may have private attributes without a creator.
+        entry = private_entry(tag, creator) if creator or _replacement is not None else None
     if entry is None or entry.vr == "NONE":
         return "UN"
     return "OW" if "OW" in entry.vr else entry.vr[:2]
@@ -198,6 +200,10 @@ def tag_of(keyword: str) -> int | None:
     tag = tags.get(keyword)
     if tag is None:
         tag = tags.get(_ALIASES.get(keyword, keyword.removeprefix(_RETIRED)))
+    if tag is None and _replacement is not None:
+        private = _replacement.tag_of(keyword)  # which have names there, too
+        if private is not None and private >> 16 & 1 and private & 0xFFFF > 0xFF:
+            tag = private
     return tag
 
 
@@ -226,6 +232,11 @@ def vendor_entry(tag: int, creator: str) -> Entry | None:
     except KeyError:
         return None
     return Entry(tag, vr, vm, "", name, bool(retired))
+
+
+def is_replaced() -> bool:
+    """Whether the dictionary is that of DCMDICTPATH."""
+    return _replacement is not None
 
 
 def suggestions(keyword: str) -> list[str]:

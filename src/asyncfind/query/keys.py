@@ -18,7 +18,14 @@ from typing import Final, NamedTuple
 
 from asyncfind.errors import InvalidRequest
 from asyncfind.query.charset import charsets_of, decode_text
-from asyncfind.query.dictionary import keyword_of, suggestions, tag_of, vr_of
+from asyncfind.query.dictionary import (
+    is_replaced,
+    keyword_of,
+    standard_tag,
+    suggestions,
+    tag_of,
+    vr_of,
+)
 from asyncfind.query.element import TEXT_VRS, Element, Item
 from asyncfind.query.typed import encode_value
 from asyncfind.safe import safe
@@ -206,6 +213,8 @@ def _advice(text: str) -> str:
     near = suggestions(text)
     if near:
         return f"Did you mean {' or '.join(near)}?"
+    if is_replaced() and standard_tag(text) is not None:
+        return "The files in DCMDICTPATH stand for the whole dictionary, and do not have it."
     return "Write a keyword of PS3.6, such as PatientName, or a tag as gggg,eeee."
 
 

@@ -318,7 +318,7 @@ class Journal:
         try:
             return read_progress(self._reader, self._peers)
         except sqlite3.Error as exc:
-            raise damaged(self.path) from exc
+            raise damaged(self.path, exc) from exc
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[Snapshot]:
@@ -330,7 +330,7 @@ class Journal:
         try:
             connection = connect_reader(self.path)
         except sqlite3.Error as exc:
-            raise damaged(self.path) from exc
+            raise damaged(self.path, exc) from exc
         with (
             contextlib.closing(connection),
             moment(self.path, connection, self._peers) as snapshot,

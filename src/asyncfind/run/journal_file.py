@@ -181,7 +181,7 @@ def check_whole(connection: sqlite3.Connection, path: Path) -> None:
             sound = sound and connection.execute(wrong).fetchone() == (0,)
         jobs = connection.execute("SELECT count(*) FROM job").fetchone()[0]
     except sqlite3.DatabaseError as exc:
-        raise damaged(path) from exc
+        raise damaged(path, exc) from exc
     if not sound or jobs != 1:
         raise damaged(path)
 
@@ -192,8 +192,18 @@ def _objects(connection: sqlite3.Connection) -> set[tuple[str, str, str, str]]:
     return set(connection.execute(listing))
 
 
-def damaged(path: Path) -> InvalidRequest:
-    """The error that says that a journal cannot be trusted."""
+def damaged(path: Path, cause: Exception | None = None) -> InvalidRequest:
+    """The error that says that a journal cannot be trusted, or, where that is all, not be read.
+
+    Args:
+        cause: where it is the system's no (a full disk, no right), nothing is wrong with the
+            journal.
+    """
+    if isinstance(cause, sqlite3.OperationalError | OSError):
+        return InvalidRequest(
+            f"the journal {safe(str(path))} cannot be read now: {cause}",
+            "SQLite needs some room and the right to write beside it; see to that and try again.",
+        )
     return InvalidRequest(
         f"the journal {safe(str(path))} is damaged",
         "Restore it from a copy, or begin a new job.",
@@ -209,7 +219,7 @@ def connect(path: Path, *, network: bool = False) -> sqlite3.Connection:
     Raises:
         sqlite3.Error: SQLite refuses.
     """
-    uri = f"file:{quote(str(path.absolute()))}?mode=rw"
+    uri = f"file:{quote(os.fsencode(path.absolute()))}?mode=rw"
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
     try:
         for setting in RUNNING_SETTINGS:
@@ -226,7 +236,7 @@ def connect(path: Path, *, network: bool = False) -> sqlite3.Connection:
 
 def connect_reader(path: Path) -> sqlite3.Connection:
     """A connection that only reads, and never checkpoints; raises `sqlite3.Error`."""
-    uri = f"file:{quote(str(path.absolute()))}?mode=ro"
+    uri = f"file:{quote(os.fsencode(path.absolute()))}?mode=ro"
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
     try:
         for setting in (*RUNNING_SETTINGS, "PRAGMA query_only = ON"):

@@ -174,7 +174,7 @@ class Snapshot:
         try:
             yield
         except (sqlite3.Error, OSError, KeyError, ValueError) as exc:
-            raise damaged(self._path) from exc
+            raise damaged(self._path, exc) from exc
 
 
 def _done(find: Find, row: Sequence[Any], *, shown: bool) -> FindDone:
@@ -222,7 +222,7 @@ def names_of_nodes(path: Path) -> list[str]:
             names = connection.execute("SELECT name FROM node WHERE name <> '' ORDER BY id")
             return [str(name) for (name,) in names]
     except sqlite3.Error as exc:
-        raise damaged(path) from exc
+        raise damaged(path, exc) from exc
 
 
 @contextlib.contextmanager
@@ -239,7 +239,7 @@ def open_snapshot(path: Path, peers: Sequence[Peer] = ()) -> Iterator[Snapshot]:
     try:
         connection = connect_reader(path)
     except sqlite3.Error as exc:
-        raise damaged(path) from exc
+        raise damaged(path, exc) from exc
     with contextlib.closing(connection):
         check_whole(connection, path)
         with moment(path, connection, peers_of(connection, peers, path)) as snapshot:
@@ -259,7 +259,7 @@ def moment(
         connection.execute("BEGIN")
         connection.execute("SELECT count(*) FROM job").fetchone()  # the moment: its first reading
     except sqlite3.Error as exc:
-        raise damaged(path) from exc
+        raise damaged(path, exc) from exc
     try:
         yield Snapshot(path, connection, peers)
     finally:

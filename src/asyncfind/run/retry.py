@@ -4,6 +4,7 @@ C-FIND is safe to repeat but not free: the first scan may still run. Only query 
 repeated, nothing below them. Pure machines: `now` is a monotonic instant in seconds.
 """
 
+import math
 from collections import deque
 from enum import StrEnum
 from random import Random
@@ -283,7 +284,10 @@ class Breaker:
 
     def wait(self, now: float) -> float:
         """Seconds until it may let something through again; 0.0 where time alone does not tell."""
-        return max(0.0, self._retry_at - now) if self.state(now) is BreakerState.OPEN else 0.0
+        if self.state(now) is not BreakerState.OPEN:
+            return 0.0
+        over = math.inf if self._give_up is None else self._parked_at + self._give_up
+        return max(0.0, min(self._retry_at, over) - now)
 
     def forget(self) -> None:
         """The query that was let through half open ended for a reason of ours."""
