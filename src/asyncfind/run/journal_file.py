@@ -199,7 +199,9 @@ def damaged(path: Path, cause: Exception | None = None) -> InvalidRequest:
         cause: where it is the system's no (a full disk, no right), nothing is wrong with the
             journal.
     """
-    if isinstance(cause, sqlite3.OperationalError | OSError):
+    # A file that the journal names and that is not there is gone: trying again would not help.
+    gone = isinstance(cause, FileNotFoundError)
+    if isinstance(cause, sqlite3.OperationalError | OSError) and not gone:
         return InvalidRequest(
             f"the journal {safe(str(path))} cannot be read now: {cause}",
             "SQLite needs some room and the right to write beside it; see to that and try again.",
