@@ -2,6 +2,7 @@
 
 import ssl
 import subprocess
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -119,18 +120,20 @@ class Peers:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._contexts: dict[str, ssl.SSLContext] = {}
+        self._lock = threading.Lock()
 
     def open(self, name: str) -> ScriptedPeer:
         """A peer that listens; the caller closes it."""
         if name in _PLAIN:
             return ScriptedPeer(SCRIPTS[_PLAIN[name]])
-        if name not in self._contexts:
-            place = self._folder / name
-            place.mkdir()
-            identity, options = _SERVERS[name]()
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", DeprecationWarning)  # of TLS 1.0 and 1.1
-                self._contexts[name] = server(identity, place, **options)
+        with self._lock:  # lines run side by side
+            if name not in self._contexts:
+                place = self._folder / name
+                place.mkdir()
+                identity, options = _SERVERS[name]()
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", DeprecationWarning)  # of TLS 1.0 and 1.1
+                    self._contexts[name] = server(identity, place, **options)
         return ScriptedPeer(SCRIPTS["one match"], self._contexts[name])
 
 
