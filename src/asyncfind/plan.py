@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Final, Literal, Protocol, runtime_checkable
 
 from asyncfind.errors import InvalidRequest
@@ -27,6 +28,7 @@ __all__ = [
     "Peer",
     "Plan",
     "Query",
+    "Quirk",
     "Timeouts",
     "make_query",
 ]
@@ -37,6 +39,21 @@ DEFAULT_SYNTAXES: Final[tuple[TransferSyntax, ...]] = (
     IMPLICIT_VR_LITTLE_ENDIAN,
 )
 """What findscu proposes by default, in its order (`-x=`)."""
+
+
+class Quirk(StrEnum):
+    """What an archive does its own way."""
+
+    NO_UNIVERSAL_WILDCARD = "no-universal-wildcard"
+    """It wants an empty key where others take a lone `*` (PS3.4 Section C.2.2.2.3)."""
+    NO_WILDCARD_IN_DATES = "no-wildcard-in-dates"
+    """It fails on `*` in dates, times and UIDs, which the standard does not have there either."""
+    ONE_FIND_PER_ASSOCIATION = "one-find-per-association"
+    """It closes the association after one C-FIND."""
+    ROW_ON_FINAL = "row-on-final"
+    """The identifier of its final response is a match, too."""
+    NO_CANCEL = "no-cancel"
+    """It ignores C-CANCEL."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +70,9 @@ class Peer:
         family: which addresses of the host to try: `any`, `ipv4` or `ipv6`.
         bind: our own addresses to connect from, taken in turn; empty leaves it to the system.
         identity: who the user is (PS3.7 Annex D.3.3.7); None does not say.
+        charset: values of Specific Character Set, assumed where an answer names none or one that
+            its bytes do not fit.
+        quirks: what it does its own way, and we go along with.
     """
 
     host: str
@@ -64,6 +84,8 @@ class Peer:
     family: Literal["any", "ipv4", "ipv6"] = "any"
     bind: tuple[str, ...] = ()
     identity: UserIdentityRQ | None = None
+    charset: tuple[str, ...] = ()
+    quirks: frozenset[Quirk] = frozenset()
 
     @property
     def node(self) -> str:
@@ -195,6 +217,8 @@ class Plan:
         async_window: the most queries open on one association at a time, as far as the peer goes
             along (PS3.7 Annex D.3.3.3); 1 does not ask.
         trace: tell of every PDU and message, in `Traffic` records.
+        doubt: a complete answer whose count looks like a limit of the peer's is suspect.
+        strict: that is a failure.
     """
 
     peers: tuple[Peer, ...]
@@ -212,6 +236,8 @@ class Plan:
     options: FindOptions = field(default_factory=FindOptions)
     async_window: int = 1
     trace: bool = False
+    doubt: bool = False
+    strict: bool = False
 
     def places(self, peer: Peer) -> Sequence[int]:
         """Which of `queries` this peer is asked."""

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from asyncfind.dimse.command import Command
 from asyncfind.errors import Kind
 from asyncfind.plan import Peer, Query
-from asyncfind.query.charset import charsets_of
+from asyncfind.query.charset import assume, charsets_of
 from asyncfind.query.dictionary import keyword_of
 from asyncfind.query.element import Item
 from asyncfind.query.json_model import item_to_json
@@ -21,6 +21,8 @@ __all__ = [
     "Agreement",
     "Associated",
     "AttemptFailed",
+    "Covered",
+    "CoveredPart",
     "Echoed",
     "ExitCode",
     "Extended",
@@ -56,8 +58,11 @@ class Verdict(StrEnum):
 
     COMPLETE = "complete"
     """Final status 0000, every response read; or stopped at the user's own --cancel."""
+    SUSPECT = "suspect"
+    """Final status 0000, but the count looks like a silent limit, or not all could be proven."""
     CUT = "cut"
-    """The peer ended it (FE00) without being asked to, or our response limit did."""
+    """The peer ended it (FE00) without being asked to, our response limit did, or as many matches
+    came as this peer is known to give at most."""
     CANCELLED = "cancelled"
     """The user's --cancel, or an interruption."""
     REFUSED = "refused"
@@ -94,9 +99,16 @@ class Find:
 
 
 class FindStarted(NamedTuple):
-    """C-FIND-RQ was handed to the transport."""
+    """C-FIND-RQ was handed to the transport, now or, in what was kept, at that time.
+
+    Args:
+        at: seconds since 1970; 0.0 where it is not known.
+        verdict: how the query ended, where it is over already.
+    """
 
     find: Find
+    at: float = 0.0
+    verdict: Verdict | None = None
 
 
 class Match(NamedTuple):
@@ -121,7 +133,8 @@ class Match(NamedTuple):
         Raises:
             MalformedIdentifier: it cannot be decoded.
         """
-        return read_item(self.identifier, SYNTAXES[self.transfer_syntax])
+        item = read_item(self.identifier, SYNTAXES[self.transfer_syntax])
+        return assume(item, self.find.peer.charset)
 
     def json(self) -> dict[str, object]:
         """The identifier in the DICOM JSON Model (PS3.18 Annex F); raises as `item` does."""
@@ -141,6 +154,41 @@ class Match(NamedTuple):
         }
 
 
+class CoveredPart(NamedTuple):
+    """What is known of one part of a query that was split.
+
+    Args:
+        state: `proven`, `assumed` or `open`.
+        rows: matches in it.
+        keys: what was asked of the keys that it was split by, by keyword.
+        reason: why it is not proven; may be empty.
+    """
+
+    state: str
+    rows: int
+    keys: tuple[tuple[str, str], ...]
+    reason: str = ""
+
+
+class Covered(NamedTuple):
+    """What is known of a query that was split: which parts are proven whole.
+
+    Args:
+        state: of all of it, that of its worst part.
+        rows: matches, each counted once.
+        queries: how many were sent.
+        row_limit: at how many matches the peer cuts; None where it was not seen to, or is not
+            known any more.
+        parts: the largest ones that are proven, and each one that is not.
+    """
+
+    state: str
+    rows: int
+    queries: int
+    row_limit: int | None
+    parts: tuple[CoveredPart, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindDone:
     """A query ended; exactly one for each `Find`.
@@ -154,6 +202,7 @@ class FindDone:
         kind: what failed; None when complete.
         scheduled, started, ended: instants in seconds on the monotonic clock; `started` is None
             where nothing was sent.
+        coverage: what is proven of a query that was split; None for one that was not.
     """
 
     find: Find
@@ -167,6 +216,7 @@ class FindDone:
     scheduled: float = 0.0
     started: float | None = None
     ended: float = 0.0
+    coverage: Covered | None = None
 
 
 class Extended(NamedTuple):

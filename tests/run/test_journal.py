@@ -29,7 +29,7 @@ from asyncfind.run.journal_blobs import MAX_IN_ROW
 from asyncfind.run.journal_file import check_file_system
 from asyncfind.run.journal_keys import key_hash, plan_spec
 from asyncfind.run.journal_reader import open_snapshot
-from asyncfind.run.journal_words import Child, Claim, CoverageRow
+from asyncfind.run.journal_words import Child, Claim
 from asyncfind.security import Tls
 
 _NORTH, _SOUTH = jobs.PEERS
@@ -202,15 +202,8 @@ async def test_parts_take_the_place_of_a_cut_query_with_the_same_commit(path: Pa
     with _create(path, 2) as journal:
         claim = await _answer(journal)
         children = [Child(jobs.query(0), f"part {part}") for part in range(3)]
-        noted = [
-            CoverageRow("StudyDate", "20210101", None, "open", 2),
-            CoverageRow("", None, None, "proven", 7),
-        ]
         await journal.finish(
-            claim,
-            jobs.ended(claim, 2, Verdict.CUT, Kind.STATUS),
-            children=children,
-            coverage=noted,
+            claim, jobs.ended(claim, 2, Verdict.CUT, Kind.STATUS), children=children
         )
         assert _states(journal) == {"done": 1, "pending": 4}
     with Journal.open(path) as journal:
@@ -228,7 +221,7 @@ async def test_parts_take_the_place_of_a_cut_query_with_the_same_commit(path: Pa
         with journal.snapshot() as snapshot:
             tree = list(snapshot.tree(0))
             order = [one.find.ordinal for one in snapshot.results()]
-            assert snapshot.coverage(0) == noted
+            assert snapshot.coverage(0) == []
     assert [(part, len(matches)) for part, matches, _ in tree] == [
         (None, 2),
         ("part 0", 1),

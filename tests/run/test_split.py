@@ -19,7 +19,8 @@ from asyncfind.records import Find, FindDone, Match, Verdict
 from asyncfind.run.split import Splitter
 from asyncfind.run.split_coverage import Coverage
 from asyncfind.run.split_cuts import parse_date, parse_time
-from asyncfind.run.split_query import answer_of, asked_by, dimensions_of, narrowed, with_keys
+from asyncfind.run.split_query import asked_by, dimensions_of, narrowed, outcome_of, with_keys
+from asyncfind.run.split_rows import RowReader
 from asyncfind.run.split_words import (
     Answer,
     Calendar,
@@ -376,7 +377,7 @@ def test_emptiness_that_is_taken_for_everything_is_found_out() -> None:
     run = _run(archive, Rules(dimensions=(_DATE,), empty_matching=True))
     assert run.coverage.state is Proof.ASSUMED
     assert archive.truth(Range()) - run.found  # and rightly so
-    assert "cannot be asked" in run.coverage.text("north", "STUDY")
+    assert "cannot be asked" in _report(run.coverage)
 
 
 def test_a_row_that_no_part_brings_bans_the_key() -> None:
@@ -439,10 +440,11 @@ def test_rows_in_one_second_stay_open() -> None:
     day = Range((("StudyDate", Constraint(Matching.RANGE, "20210101", "20210101")),))
     run = _run(archive, Rules(dimensions=_ALL, empty_matching=True), day)
     assert run.coverage.state is Proof.OPEN
-    text = run.coverage.text("north", "STUDY")
-    assert text.startswith(" coverage north STUDY 2021-01-01   ")
+    text = _report(run.coverage)
+    assert text.startswith("coverage 2021-01-01: ")
     # Both seconds that it may be meant to be in were asked for, and all else was tried.
-    assert "open 2021-01-01 07:59:59..08:00 F SAME (500 rows), 2021-01-01 08:00..08:00:01 F" in text
+    assert "  open 2021-01-01 07:59:59..08:00 F SAME (500 rows)\n" in text
+    assert "  open 2021-01-01 08:00..08:00:01 F" in text
 
 
 def test_the_most_queries() -> None:
@@ -450,7 +452,7 @@ def test_the_most_queries() -> None:
     run = _run(archive, Rules(dimensions=_ALL, split_max=50))
     assert run.answers == 50
     assert run.coverage.state is Proof.OPEN
-    assert "stopped at --split-max" in run.coverage.text("north", "STUDY")
+    assert "stopped at --split-max" in _report(run.coverage)
 
 
 def test_a_query_that_fails_leaves_its_part_open() -> None:
@@ -482,7 +484,7 @@ def test_the_window_that_now_is_in_is_asked_again() -> None:
     assert splitter.late == {"1.2.9999"}
     assert splitter.finish() == ()
     assert splitter.coverage().late == 1
-    assert "1 rows new meanwhile" in splitter.coverage().text("north", "STUDY")
+    assert "1 rows new meanwhile" in _report(splitter.coverage())
 
 
 def test_late_answers_to_dropped_questions_change_nothing() -> None:
@@ -562,17 +564,25 @@ def test_what_a_date_says(text: str, day: date | None) -> None:
     assert parse_date(text) == day
 
 
+def _report(coverage: Coverage) -> str:
+    return "\n".join(coverage.lines(coverage.rows))
+
+
 def test_the_block_of_a_report() -> None:
     rows = _decade()
     archive = _Archive(rows, limit=lambda keys: 500)
     whole = Range((("StudyDate", Constraint(Matching.RANGE, "20190101", "20231231")),))
     run = _run(archive, Rules(dimensions=_ALL), whole)
     count = len(archive.truth(whole))
-    assert run.coverage.text("north", "STUDY") == (
-        f" coverage north STUDY 2019-01-01..2023-12-31   {count // 1000} {count % 1000:03} rows"
-        f"   {run.answers} queries   row limit 500 (learned)\n   proven 1 826 days\n"
+    head, *body = run.coverage.lines(count)
+    assert head == (
+        f"coverage 2019-01-01..2023-12-31: {count // 1000} {count % 1000:03} rows, "
+        f"{run.answers} queries, row limit 500 (learned)"
     )
-    assert run.coverage.journal_rows() == (("StudyDate", "20190101", "20231231", "proven", count),)
+    assert body == ["  proven 2019-01-01..2023-12-31"]
+    assert run.coverage.journal_rows() == (
+        ("StudyDate", "20190101", "20231231", "proven", count, whole.dump(), ""),
+    )
 
 
 # Queries and matches.
@@ -657,14 +667,14 @@ def test_what_an_end_means(
     ]
     matches.append(Match(find, 3, 0xFF00, b"\xff", syntax.uid))
     done = FindDone(find=find, verdict=verdict, status=status, matches=3, seconds=0.1)
-    answer = answer_of(query, done, matches, dimensions, too_many=too_many)
-    nothing = ((),) * len(dimensions)
-    assert answer == Answer(
-        outcome,
-        (
-            Row("1.2.3", (("20210101",), (), (), ("CT", "SR"), (), (), ())),
-            Row("#2", (("20210102",), (), ("F",), (), (), (), ())),
-            Row("#3", nothing),
-        ),
-        3,
-    )
+    assert outcome_of(done, too_many) is outcome
+    reader = RowReader(query, dimensions)
+    first, second, third = map(reader.read, matches)
+    assert first == Row("1.2.3", (("20210101",), (), (), ("CT", "SR"), (), (), ()))
+    assert second.values == (("20210102",), (), ("F",), (), (), (), ())
+    assert third.values == ((),) * len(dimensions)
+    # What has no unique key is known by its bytes, and by how many like it came before.
+    again = reader.read(matches[1])
+    other = RowReader(query, dimensions)
+    assert len({second.key, third.key, again.key}) == 3
+    assert [other.read(matches[1]), other.read(matches[1])] == [second, again]

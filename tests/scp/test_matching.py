@@ -172,6 +172,12 @@ def test_what_is_no_value_is_refused(vr: str, key: str) -> None:
         condition_of(vr, key)
 
 
+@pytest.mark.parametrize("vr", ["DA", "TM", "LO", "PN", "UI", "CS", "IS"])
+def test_two_quotes_ask_for_what_has_no_value(vr: str) -> None:
+    assert _matches(vr, '""', "")
+    assert not _matches(vr, '"" ', "20260101" if vr in ("DA", "IS") else "A")
+
+
 def test_a_list_of_uids_has_no_limit() -> None:
     uids = [f"1.2.{number}" for number in range(100_000)]
     condition = _condition("UI", "\\".join(uids))

@@ -28,12 +28,14 @@ __all__ = ["archive"]
 @click.option(
     "--studies", type=click.IntRange(1, 1_000_000), default=1000, show_default=True, help="how many"
 )
+@click.option("--undated", type=click.IntRange(0), default=0, help="how many of them have no date")
 @click.option("--seed", type=int, default=1, show_default=True, help="other patients")
 @click.option("--delay", type=SECONDS, default=0.0, help="seconds before the first response")
 @click.option("--response-delay", type=SECONDS, default=0.0, help="seconds between responses")
 @click.option(
     "--max-associations", type=click.IntRange(1), help="reject more than so many at a time"
 )
+@click.option("--row-limit", type=click.IntRange(1), help="cut answers silently at so many matches")
 @click.option("--check-called", is_flag=True, help="reject those who call another AE title")
 @click.option("--tls-key", metavar="FILE", help="speak TLS, with this private key (PEM)")
 @click.option("--tls-cert", metavar="FILE", help="and this certificate, the chain behind it (PEM)")
@@ -45,10 +47,12 @@ def archive(
     port: int,
     aet: str,
     studies: int,
+    undated: int,
     seed: int,
     delay: float,
     response_delay: float,
     max_associations: int | None,
+    row_limit: int | None,
     check_called: bool,
     tls_key: str | None,
     tls_cert: str | None,
@@ -68,10 +72,12 @@ def archive(
         host=host,
         port=port,
         studies=studies,
+        undated=undated,
         seed=seed,
         delay=delay,
         response_delay=response_delay,
         max_associations=max_associations,
+        row_limit=row_limit,
         check_called=check_called,
         tls=_acceptor_context(tls_key, tls_cert, tls_ca),
     )

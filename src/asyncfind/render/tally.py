@@ -11,7 +11,12 @@ __all__ = ["Tally", "is_satisfied"]
 
 
 def is_satisfied(done: FindDone) -> bool:
-    """The query went as planned: complete, or stopped at the user's own --cancel."""
+    """The query went as planned: complete, or stopped at the user's own --cancel.
+
+    A suspect one did, too, unless the run is strict: then it has a kind of failure.
+    """
+    if done.verdict is Verdict.SUSPECT:
+        return done.kind is None
     return done.verdict is Verdict.COMPLETE or (
         done.verdict is Verdict.CANCELLED and done.kind is not Kind.CANCELLED
     )

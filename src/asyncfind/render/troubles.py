@@ -6,7 +6,7 @@ from typing import Final
 
 from asyncfind.errors import Kind
 from asyncfind.plan import Peer, Plan
-from asyncfind.records import ExitCode, FindDone, PeerFailed, Record, Summary
+from asyncfind.records import ExitCode, FindDone, PeerFailed, Record, Summary, Verdict
 from asyncfind.render.tally import is_satisfied
 from asyncfind.safe import safe
 
@@ -105,6 +105,8 @@ def summary_line(summary: Summary) -> str:
         verdicts = ", ".join(f"{count} {verdict}" for verdict, count in failed)
         count = sum(summary.failed.values())
         line += f"; {count} of {summary.queries} queries not complete: {verdicts}"
+    elif suspect := summary.verdicts.get(Verdict.SUSPECT, 0):
+        line += f"; {suspect} of {summary.queries} queries suspect"
     elif summary.queries > 1:
         line += f"; all {summary.queries} queries complete"
     if summary.exit is ExitCode.INTERRUPTED:

@@ -24,6 +24,7 @@ class Manners:
         retries: send again what failed in a way that may pass.
         give_up: seconds of trouble after which what is left is skipped; None never.
         statuses: final statuses that are worth another attempt, besides A700.
+        row_limit: matches at which it is known to cut an answer.
     """
 
     cap: int = 4
@@ -32,6 +33,7 @@ class Manners:
     retries: bool = True
     give_up: float | None = 600.0
     statuses: frozenset[int] = field(default_factory=frozenset)
+    row_limit: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +44,10 @@ class Course:
         manners: by peer; each peer of the plan has some.
         journal: knows what is to be asked and keeps what came of it; None for a run whose records
             are all that is left of it.
+        split: into how many queries one may be split whose answer may not be whole; None splits
+            none.
     """
 
     manners: Mapping[Peer, Manners]
     journal: "Journal | None" = None
+    split: int | None = None

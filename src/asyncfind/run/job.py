@@ -65,21 +65,23 @@ def job_plan(plan: Plan, snapshot: Snapshot, counts: Mapping[Peer, int]) -> Plan
     )
 
 
-def job_summary(progress: Progress, run: Summary) -> Summary:
+def job_summary(progress: Progress, run: Summary, *, strict: bool = False) -> Summary:
     """How a job stands at the end of a run: what earlier runs did counts as well.
 
     Args:
         run: the end of the run alone.
+        strict: suspect is not good enough.
     """
     verdicts = {Verdict(verdict): count for verdict, count in progress.verdicts.items()}
-    left = progress.count("pending") + progress.count("running")
-    if left:
+    if left := sum(progress.left.values()):
         verdicts[Verdict.SKIPPED] = verdicts.get(Verdict.SKIPPED, 0) + left
-    failed = {one: count for one, count in verdicts.items() if one not in _SATISFIED}
+    satisfied = _SATISFIED if strict else (*_SATISFIED, Verdict.SUSPECT)
+    failed = {one: count for one, count in verdicts.items() if one not in satisfied}
     if run.exit is ExitCode.INTERRUPTED:
         code = ExitCode.INTERRUPTED
     elif failed:
         is_unheard = verdicts.keys() <= {Verdict.UNREACHED, Verdict.SKIPPED} and not run.reached
+        is_unheard = is_unheard and not progress.count("done")  # parts of a query
         code = ExitCode.NO_ASSOCIATION if is_unheard else ExitCode.INCOMPLETE
     else:
         code = ExitCode.COMPLETE

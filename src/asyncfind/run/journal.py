@@ -27,9 +27,17 @@ from asyncfind.run.journal_file import (
     connect_reader,
     damaged,
 )
-from asyncfind.run.journal_load import address_of, check_spec, exists, make, peers_of, resume
+from asyncfind.run.journal_load import (
+    address_of,
+    check_spec,
+    exists,
+    make,
+    peers_of,
+    resume,
+    split_of,
+)
 from asyncfind.run.journal_reader import Decoder, Snapshot, moment, read_progress
-from asyncfind.run.journal_words import Child, Claim, CoverageRow, Progress, Resumed
+from asyncfind.run.journal_words import Child, Claim, Progress, Resumed, Step
 from asyncfind.run.journal_writer import Writer
 from asyncfind.safe import safe
 
@@ -56,9 +64,11 @@ class Journal:
         peers: Mapping[int, Peer],
         resumed: Resumed,
         keep_partial: bool,
+        split: int | None,
     ) -> None:
         self.path = path
         self.resumed = resumed
+        self.split = split
         self._lock = lock
         self._reader = reader
         self._peers = peers
@@ -77,6 +87,7 @@ class Journal:
         spec: str,
         entries: Iterable[tuple[Peer, Query]],
         *,
+        split: int | None = None,
         keep_partial: bool = False,
         allow_network_fs: bool = False,
     ) -> Self:
@@ -86,6 +97,7 @@ class Journal:
             spec: what the job is about, as `plan_spec` says; compared when it is resumed.
             entries: what to ask, in order; read once and not kept. One that is there twice is
                 asked once.
+            split: into how many queries one may be split; None splits none.
             keep_partial: keep the rows of attempts that failed.
             allow_network_fs: do without WAL on a network file system instead of refusing it.
 
@@ -99,7 +111,8 @@ class Journal:
             if os.path.lexists(path):
                 raise exists(path)
             peers = make(path, spec, entries)
-            return cls._start(path, lock, peers, False, keep_partial, allow_network_fs)
+            network = allow_network_fs
+            return cls._start(path, lock, peers, False, keep_partial, network, split=split)
         except BaseException:
             lock.release()
             raise
@@ -113,6 +126,7 @@ class Journal:
         force: bool = False,
         peers: Sequence[Peer] = (),
         retry_failed: bool = False,
+        split: int | None = None,
         keep_partial: bool = False,
         allow_network_fs: bool = False,
     ) -> Self:
@@ -122,7 +136,8 @@ class Journal:
             spec: what the job is expected to be about; None takes it as it is.
             force: even if it is about something else.
             peers: nodes that need more than the journal knows, such as keys for TLS.
-            retry_failed: ask again what failed or was cut.
+            retry_failed: ask again what failed or was cut, with `split` also what is suspect.
+            split: into how many queries one may be split from now on; None leaves it as it was.
 
         Raises:
             InvalidRequest: there is no such job, another process has it, it is about something
@@ -141,6 +156,7 @@ class Journal:
                 keep_partial,
                 allow_network_fs,
                 spec=None if force else spec,
+                split=split,
             )
         except BaseException:
             lock.release()
@@ -155,7 +171,9 @@ class Journal:
         retry_failed: bool,
         keep_partial: bool,
         network: bool,
+        *,
         spec: str | None = None,
+        split: int | None = None,
     ) -> Self:
         with contextlib.ExitStack() as undo:
             try:
@@ -164,7 +182,14 @@ class Journal:
                 if spec is not None:
                     check_spec(connection, spec, path)
                 peers = peers_of(connection, given, path)
-                resumed = resume(connection, retry_failed=retry_failed, keep_partial=keep_partial)
+                resumed = resume(
+                    connection,
+                    retry_failed=retry_failed,
+                    # Asked in one piece, they would come to the same.
+                    retry_suspect=retry_failed and split is not None,
+                    keep_partial=keep_partial,
+                )
+                split = split_of(connection, split)
                 blobs = connection.execute("SELECT blob FROM response WHERE blob IS NOT NULL")
                 Blobs(path).sweep({name for (name,) in blobs})
                 reader = undo.enter_context(contextlib.closing(connect_reader(path)))
@@ -175,7 +200,7 @@ class Journal:
                     f"cannot use the files beside {safe(str(path))}: {exc.strerror}",
                     "Make them yours, or choose another --job.",
                 ) from exc
-            journal = cls(path, lock, connection, reader, peers, resumed, keep_partial)
+            journal = cls(path, lock, connection, reader, peers, resumed, keep_partial, split)
             undo.pop_all()
         return journal
 
@@ -222,7 +247,6 @@ class Journal:
         done: FindDone,
         *,
         children: Sequence[Child] = (),
-        coverage: Sequence[CoverageRow] = (),
     ) -> None:
         """Store how a query ended, and wait until that is durable: only now may anyone know.
 
@@ -252,8 +276,23 @@ class Journal:
                 received,
                 keep_partial=keep,
                 children=children,
-                coverage=coverage,
             ),
+            completes=True,
+        )
+        self._received.pop(claim.attempt, None)
+
+    async def finish_part(self, claim: Claim, done: FindDone, step: Step) -> None:
+        """Store how a query that may be split, or a part of one, ended; as `finish` else.
+
+        The query has no verdict before `step` has one for the whole.
+
+        Raises:
+            LocalProtocolError, OutputFailed: as `finish`.
+        """
+        received = self._received.get(claim.attempt, 0)
+        keep = self._keep_partial
+        await self._writer.do(
+            lambda db: changes.end_part(db, claim, done, received, step, keep_partial=keep),
             completes=True,
         )
         self._received.pop(claim.attempt, None)

@@ -20,13 +20,14 @@ from asyncfind.run.journal_keys import (
     key_hash,
     place_of,
 )
-from asyncfind.run.journal_words import Child, Claim, CoverageRow
+from asyncfind.run.journal_words import Child, Claim, CoverageRow, Step
 
 __all__ = [
     "add_event",
     "begin",
     "book_export",
     "end",
+    "end_part",
     "give_back",
     "mark_clean",
     "set_node",
@@ -106,7 +107,6 @@ def end(
     *,
     keep_partial: bool,
     children: Sequence[Child] = (),
-    coverage: Sequence[CoverageRow] = (),
 ) -> None:
     """Store how a query ended: its rows become results, or it is known as failed.
 
@@ -114,6 +114,53 @@ def end(
         received: bytes of identifiers.
         keep_partial: leave the rows of its other attempts, too.
     """
+    is_done = bool(children) or _is_final(done)
+    _end(connection, claim, done, received, is_done=is_done, keep_partial=keep_partial)
+    _add_children(connection, claim, children)
+
+
+def end_part(
+    connection: sqlite3.Connection,
+    claim: Claim,
+    done: FindDone,
+    received: int,
+    step: Step,
+    *,
+    keep_partial: bool,
+) -> None:
+    """Store how a query that may be split, or a part of one, ended, and what follows of it."""
+    is_done = step.keeps or bool(step.parts) or _is_final(done)
+    _end(connection, claim, done, received, is_done=is_done, keep_partial=keep_partial)
+    _add_children(connection, claim, step.parts)
+    root, attempt = connection.execute(
+        "SELECT id, done_attempt FROM query WHERE place ="
+        " (SELECT substr(place, 1, 4) FROM query WHERE id = ?)",
+        (claim.query,),
+    ).fetchone()
+    whole = step.whole
+    if whole is None:
+        connection.execute("UPDATE query SET verdict = NULL WHERE id = ?", (root,))
+        return
+    connection.execute(
+        "UPDATE query SET verdict = ?, n = ? WHERE id = ?", (whole.verdict, whole.matches, root)
+    )
+    connection.execute(
+        "UPDATE attempt SET kind = ?, error = ?, hint = ? WHERE id = ?",
+        (whole.kind, whole.error, whole.hint, attempt),
+    )
+    connection.execute("DELETE FROM coverage WHERE query = ?", (root,))
+    _cover(connection, root, step.coverage)
+
+
+def _end(
+    connection: sqlite3.Connection,
+    claim: Claim,
+    done: FindDone,
+    received: int,
+    *,
+    is_done: bool,
+    keep_partial: bool,
+) -> None:
     _check(connection, claim, done)
     if not keep_partial:
         connection.execute(
@@ -123,7 +170,7 @@ def end(
     connection.execute(
         "UPDATE query SET state = ?, done_attempt = ?, verdict = ?, status = ?, n = ? WHERE id = ?",
         (
-            "done" if children or _is_final(done) else "failed",
+            "done" if is_done else "failed",
             claim.attempt,
             done.verdict,
             done.status,
@@ -131,23 +178,31 @@ def end(
             claim.query,
         ),
     )
-    _add_children(connection, claim, children)
+
+
+def _cover(connection: sqlite3.Connection, query: int, coverage: Sequence[CoverageRow]) -> None:
     connection.executemany(
-        "INSERT INTO coverage (query, dimension, low, high, state, rows) VALUES (?, ?, ?, ?, ?, ?)",
-        ((claim.query, *row) for row in coverage),
+        "INSERT INTO coverage (query, dimension, low, high, state, rows, range, reason)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        ((query, *row) for row in coverage),
     )
 
 
 def _is_final(done: FindDone) -> bool:
     """Asking again would give the same: complete, or stopped at the user's own --cancel."""
-    return done.verdict in (Verdict.COMPLETE, Verdict.UNDECODABLE) or (
+    return done.verdict in (Verdict.COMPLETE, Verdict.SUSPECT, Verdict.UNDECODABLE) or (
         done.verdict is Verdict.CANCELLED and done.kind is not Kind.CANCELLED
     )
 
 
 def _add_children(connection: sqlite3.Connection, claim: Claim, children: Sequence[Child]) -> None:
     peer = claim.find.peer
-    for index, child in enumerate(children):
+    # A part that failed and was asked again may have brought others before.
+    (known,) = connection.execute(
+        "SELECT count(*) FROM query WHERE place > ? AND place <= ? AND length(place) = ?",
+        (claim.place, place_of(claim.place, 0xFFFFFFFF), len(claim.place) + 4),
+    ).fetchone()
+    for index, child in enumerate(children, known):
         keys = encode_keys(child.query)
         place = place_of(claim.place, index)
         columns = columns_to_text(child.query.columns)

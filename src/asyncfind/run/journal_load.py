@@ -18,7 +18,7 @@ from asyncfind.run.journal_schema import SCHEMA
 from asyncfind.run.journal_words import Resumed
 from asyncfind.safe import safe
 
-__all__ = ["address_of", "check_spec", "exists", "make", "peers_of", "resume"]
+__all__ = ["address_of", "check_spec", "exists", "make", "peers_of", "resume", "split_of"]
 
 
 def make(path: Path, spec: str, entries: Iterable[tuple[Peer, Query]]) -> tuple[Peer, ...]:
@@ -84,7 +84,7 @@ def _fill(path: Path, spec_hash: str, entries: Iterable[tuple[Peer, Query]]) -> 
         connection.executescript(SCHEMA)
         connection.execute("BEGIN")
         job = (uuid.uuid4().hex, spec_hash, time.time(), version("asyncfind"))
-        connection.execute("INSERT INTO job VALUES (?, ?, ?, ?, 0)", job)
+        connection.execute("INSERT INTO job VALUES (?, ?, ?, ?, 0, NULL)", job)
         nodes: dict[Peer, int] = {}
         layouts: dict[str, int] = {}
         # A query that is there already is asked once.
@@ -164,7 +164,21 @@ def peers_of(connection: sqlite3.Connection, given: Sequence[Peer], path: Path) 
     return peers
 
 
-def resume(connection: sqlite3.Connection, *, retry_failed: bool, keep_partial: bool) -> Resumed:
+def split_of(connection: sqlite3.Connection, split: int | None) -> int | None:
+    """Into how many queries one may be split; raises `sqlite3.Error`.
+
+    Args:
+        split: noted from now on; None leaves it as it was.
+    """
+    if split is not None:
+        connection.execute("UPDATE job SET split = ?", (split,))
+    (found,) = connection.execute("SELECT split FROM job").fetchone()
+    return None if found is None else int(found)
+
+
+def resume(
+    connection: sqlite3.Connection, *, retry_failed: bool, retry_suspect: bool, keep_partial: bool
+) -> Resumed:
     """Make ready for asking again what is not done; one transaction; raises `sqlite3.Error`."""
     connection.execute("BEGIN IMMEDIATE")
     (clean,) = connection.execute("SELECT clean FROM job").fetchone()
@@ -183,6 +197,16 @@ def resume(connection: sqlite3.Connection, *, retry_failed: bool, keep_partial: 
     # What was skipped was never sent.
     again = "('skipped', 'failed')" if retry_failed else "('skipped')"
     connection.execute(f"UPDATE query SET state = 'pending' WHERE state IN {again}")
+    if retry_suspect:
+        connection.execute(
+            "UPDATE query SET state = 'pending' WHERE state = 'done' AND verdict = 'suspect'"
+            " AND parent IS NULL AND id NOT IN (SELECT query FROM coverage)"
+        )
+    # What was split, and was known to its parts, has no verdict while one is to be asked again.
+    connection.execute(
+        "UPDATE query SET verdict = NULL WHERE id IN (SELECT query FROM coverage) AND place IN"
+        " (SELECT substr(place, 1, 4) FROM query WHERE parent NOT NULL AND state = 'pending')"
+    )
     states = dict(connection.execute("SELECT state, count(*) FROM query GROUP BY state"))
     connection.execute("COMMIT")
     return Resumed(

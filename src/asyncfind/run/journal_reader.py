@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ from asyncfind.query.columns import Column
 from asyncfind.query.models import Model, model_of
 from asyncfind.query.reader import read_item
 from asyncfind.query.syntax import EXPLICIT_VR_LITTLE_ENDIAN
-from asyncfind.records import Find, FindDone, Match, Verdict
+from asyncfind.records import Find, FindDone, FindStarted, Match, Verdict
 from asyncfind.run.journal_blobs import Blobs
 from asyncfind.run.journal_file import check_header, check_whole, connect_reader, damaged
 from asyncfind.run.journal_keys import columns_from_text
 from asyncfind.run.journal_load import peers_of
+from asyncfind.run.journal_trees import Kept, joined
 from asyncfind.run.journal_words import CoverageRow, Progress
 from asyncfind.safe import safe
 
@@ -84,17 +86,36 @@ class Snapshot:
     def records(self, *, partial: bool = False) -> Iterator[Match | FindDone]:
         """Of every query that ended its matches, then how it ended.
 
-        Queries that failed have no matches here unless `partial` asks for what came before.
+        A query that was split comes as one, each row once. Queries that failed have no matches
+        here unless `partial` asks for what came before.
         """
-        for _, matches, done in self._answers("", (), partial=partial):
-            yield from matches
-            yield done
+        told = joined(self._answers("", (), partial=partial), self.coverage)
+        return (one for one in told if not isinstance(one, FindStarted))
+
+    def history(self) -> Iterator[FindStarted | Match | FindDone]:
+        """What `records` has, and before each query's matches when it was asked and how it ended.
+
+        That is of the attempt whose matches count.
+        """
+        return joined(self._answers("", (), partial=False), self.coverage)
 
     def tree(self, ordinal: int) -> Iterator[tuple[str | None, Sequence[Match], FindDone]]:
-        """A query and all that came of it, as far as they ended: range, matches, end."""
-        where = "AND ordinal = ?"
-        for part, matches, done in self._answers(where, (ordinal,), partial=True):
-            yield part, list(matches), done
+        """A query and all that came of it, as far as they ended: range, matches, end.
+
+        Each ends as it did by itself, a query that was split too.
+        """
+        for kept in self._answers("AND ordinal = ?", (ordinal,), partial=True):
+            yield kept.part, list(kept.matches), replace(kept.done, verdict=kept.own)
+
+    def waiting(self, ordinal: int) -> frozenset[str]:
+        """The parts of a query that are still to be asked, or are asked now."""
+        with self._reading():
+            parts = self._connection.execute(
+                "SELECT range FROM query WHERE ordinal = ? AND range NOT NULL"
+                " AND state IN ('pending', 'running', 'skipped')",
+                (ordinal,),
+            )
+            return frozenset(part for (part,) in parts)
 
     def coverage(self, ordinal: int) -> list[CoverageRow]:
         """What was noted of the parts of a query, in the order in which it was."""
@@ -102,7 +123,8 @@ class Snapshot:
             return [
                 CoverageRow(*row)
                 for row in self._connection.execute(
-                    "SELECT dimension, low, high, coverage.state, rows FROM coverage JOIN query"
+                    "SELECT dimension, low, high, coverage.state, rows, coverage.range, reason"
+                    " FROM coverage JOIN query"
                     " ON query.id = coverage.query WHERE ordinal = ? ORDER BY coverage.id",
                     (ordinal,),
                 )
@@ -130,7 +152,9 @@ class Snapshot:
     def counts(self) -> dict[Peer, int]:
         """How many queries each node has in the job."""
         with self._reading():
-            counts = self._connection.execute("SELECT node, count(*) FROM query GROUP BY node")
+            counts = self._connection.execute(
+                "SELECT node, count(*) FROM query WHERE parent IS NULL GROUP BY node"
+            )
             return {self._peers[node]: count for node, count in counts}
 
     def progress(self) -> Progress:
@@ -140,11 +164,13 @@ class Snapshot:
 
     def _answers(
         self, where: str, arguments: tuple[object, ...], *, partial: bool
-    ) -> Iterator[tuple[str | None, Iterator[Match], FindDone]]:
+    ) -> Iterator[Kept]:
         with self._reading():
             for row in self._connection.execute(
                 "SELECT query.id, query.node, ordinal, model, label, columns, identifier, range,"
-                " state, done_attempt, verdict, status, query.n, mono_ms, kind, error, hint"
+                " state, done_attempt, verdict, status, query.n, mono_ms, kind, error, hint,"
+                " started, outcome, parent IS NULL AND (verdict IS NULL OR"
+                " EXISTS (SELECT 1 FROM coverage WHERE coverage.query = query.id))"
                 " FROM query JOIN layout ON layout.id = layout"
                 " JOIN attempt ON attempt.id = done_attempt"
                 f" WHERE state IN ('done', 'failed') {where} ORDER BY place",
@@ -154,7 +180,12 @@ class Snapshot:
                 find = Find(self._peers[node], self._decoder.query(*asked), 1, ordinal)
                 shown = partial or state == "done"
                 matches = self._matches(find, query, attempt) if shown else iter(())
-                yield part, matches, _done(find, row[10:], shown=shown)
+                # SQLite lets any type into any column, and this one is not checked on opening.
+                started = row[17] if isinstance(row[17], float) else 0.0
+                own, is_split = Verdict(row[18]), bool(row[19])
+                verdict = own if row[10] is None else Verdict(row[10])
+                done = _done(find, verdict, row[11:17], shown=shown)
+                yield Kept(part, started, matches, done, own, is_split, row[10] is not None)
 
     def _matches(self, find: Find, query: int, attempt: int) -> Iterator[Match]:
         with self._reading():
@@ -177,11 +208,11 @@ class Snapshot:
             raise damaged(self._path, exc) from exc
 
 
-def _done(find: Find, row: Sequence[Any], *, shown: bool) -> FindDone:
-    verdict, status, count, mono_ms, kind, error, hint = row
+def _done(find: Find, verdict: Verdict, row: Sequence[Any], *, shown: bool) -> FindDone:
+    status, count, mono_ms, kind, error, hint = row
     return FindDone(
         find=find,
-        verdict=Verdict(verdict),
+        verdict=verdict,
         status=status,
         matches=count if shown else 0,
         seconds=(mono_ms or 0.0) / 1000,
@@ -201,13 +232,19 @@ def read_progress(connection: sqlite3.Connection, peers: Mapping[int, Peer]) -> 
     verdicts: dict[str, int] = dict(
         connection.execute(
             "SELECT verdict, count(*) FROM query WHERE state IN ('done', 'failed', 'skipped')"
-            " GROUP BY verdict ORDER BY verdict"
+            " AND parent IS NULL AND verdict NOT NULL GROUP BY verdict ORDER BY verdict"
         )
     )
     (rows,) = connection.execute(
-        "SELECT coalesce(sum(n), 0) FROM query WHERE state = 'done'"
+        "SELECT coalesce(sum(n), 0) FROM query WHERE state = 'done' AND parent IS NULL"
     ).fetchone()
-    return Progress(states, verdicts, rows)
+    left: dict[str, int] = {}
+    for node, count in connection.execute(
+        "SELECT node, count(*) FROM query WHERE parent IS NULL AND"
+        " (state IN ('pending', 'running') OR state = 'done' AND verdict IS NULL) GROUP BY node"
+    ):
+        left[peers[node].node] = left.get(peers[node].node, 0) + count
+    return Progress(states, verdicts, rows, left)
 
 
 def names_of_nodes(path: Path) -> list[str]:

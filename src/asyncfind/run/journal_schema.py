@@ -61,7 +61,9 @@ TYPES: Final[Mapping[str, str]] = {
         "typeof(dimension) = 'text' AND "
         "typeof(low) IN ('text', 'null') AND "
         "typeof(high) IN ('text', 'null') AND "
-        "typeof(rows) = 'integer'"
+        "typeof(rows) = 'integer' AND "
+        "typeof(range) = 'text' AND "
+        "typeof(reason) = 'text'"
     ),
 }
 """What the columns of a table hold, where it is for SQLite to say.
@@ -77,7 +79,8 @@ CREATE TABLE job (
     spec_hash TEXT NOT NULL,
     created REAL NOT NULL,
     version TEXT NOT NULL,
-    clean INTEGER NOT NULL CHECK (clean IN (0, 1))
+    clean INTEGER NOT NULL CHECK (clean IN (0, 1)),
+    split INTEGER CHECK (typeof(split) IN ('integer', 'null'))
 );
 
 CREATE TABLE node (
@@ -176,6 +179,8 @@ CREATE TABLE coverage (
     high TEXT,
     state TEXT NOT NULL CHECK (state IN ('proven', 'assumed', 'open')),
     rows INTEGER NOT NULL,
+    range TEXT NOT NULL,
+    reason TEXT NOT NULL,
     CHECK ({TYPES["coverage"]})
 );
 CREATE INDEX coverage_of ON coverage (query);

@@ -1,12 +1,13 @@
 """The words of a journal: what it hands out and takes in."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from asyncfind.plan import Query
-from asyncfind.records import Find
+from asyncfind.records import Find, FindDone
 
-__all__ = ["Child", "Claim", "CoverageRow", "Progress", "Resumed"]
+__all__ = ["Child", "Claim", "CoverageRow", "Progress", "Resumed", "Step"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,8 @@ class CoverageRow(NamedTuple):
         low, high: its ends; None where it has none.
         state: `proven`, `assumed` or `open`.
         rows: matches in it.
+        range: all of its keys, as `Range.dump` writes them.
+        reason: why it is not proven.
     """
 
     dimension: str
@@ -56,6 +59,24 @@ class CoverageRow(NamedTuple):
     high: str | None
     state: str
     rows: int
+    range: str = "[]"
+    reason: str = ""
+
+
+class Step(NamedTuple):
+    """What the end of a query, or of a part of one, changes in the tree that it belongs to.
+
+    Args:
+        parts: to be asked next.
+        keeps: the rows of this one are results, whatever its verdict.
+        whole: how the query as a whole ended; None while it has not.
+        coverage: what is known of its parts then.
+    """
+
+    parts: Sequence[Child] = ()
+    keeps: bool = False
+    whole: FindDone | None = None
+    coverage: Sequence[CoverageRow] = ()
 
 
 class Progress(NamedTuple):
@@ -63,13 +84,15 @@ class Progress(NamedTuple):
 
     Args:
         states: queries by node and state.
-        verdicts: queries that ended, by verdict.
+        verdicts: queries that ended, by verdict; one that was split counts once.
         rows: of queries that are done.
+        left: queries without a verdict, by node; one that was split has none before its parts do.
     """
 
     states: dict[tuple[str, str], int]
     verdicts: dict[str, int]
     rows: int
+    left: dict[str, int]
 
     def count(self, state: str) -> int:
         """Queries in this state, over all nodes."""

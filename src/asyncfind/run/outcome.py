@@ -1,14 +1,17 @@
 """How a query ended: from what came, and what went wrong, to one verdict."""
 
 import time
-from typing import Final
+from dataclasses import replace
+from typing import Final, NamedTuple
 
 from asyncfind.dimse.status import Category, describe
 from asyncfind.errors import Kind, PeerError, PeerTimeout
 from asyncfind.net.responses import Responses
-from asyncfind.records import Find, FindDone, Verdict
+from asyncfind.plan import Query
+from asyncfind.records import Find, FindDone, Note, Verdict
+from asyncfind.run.split_floor import looks_like_limit
 
-__all__ = ["conclude", "unsent"]
+__all__ = ["Doubts", "Why", "conclude", "unsent"]
 
 _VERDICTS: Final = {
     Kind.ABORTED: Verdict.ABORTED,
@@ -20,10 +23,78 @@ _VERDICTS: Final = {
     Kind.NO_CONTEXT: Verdict.UNREACHED,
 }
 _CANCEL: Final = 0xFE00
+_REPEATED: Final = 50
+"""Fewer matches than this come twice by chance."""
+_HINT: Final = "Ask for less at a time, or let --split find out."
+_NOTED: Final = 20
+"""Doubts of one peer that are told; the verdicts have them all."""
+
+
+class Doubts:
+    """Whether a complete answer may have been cut silently, by what the counts of one peer tell.
+
+    Args:
+        row_limit: matches at which the peer is known to cut; other counts are beyond doubt then.
+        repeats: doubt the largest count where two different queries have it.
+        strict: a doubt is a failure.
+    """
+
+    def __init__(
+        self, row_limit: int | None = None, *, repeats: bool = False, strict: bool = False
+    ) -> None:
+        self._row_limit = row_limit
+        self._repeats = repeats
+        self._strict = strict
+        self._most = 0
+        self._first: Query | None = None
+        self._told: set[str] = set()
+
+    def note(self, done: FindDone) -> tuple[Note, ...]:
+        """What is to be said of a suspect query, unless it is told as a failure or was before."""
+        if done.verdict is not Verdict.SUSPECT or done.kind is not None:
+            return ()
+        if done.error in self._told or len(self._told) >= _NOTED:
+            return ()
+        self._told.add(done.error)
+        find = done.find
+        return (Note(find.peer, f"{find.query.label}: {done.error}. {done.hint}".rstrip()),)
+
+    def judge(self, done: FindDone) -> FindDone:
+        """The same end, with the verdict that it has in view of its count."""
+        count, limit = done.matches, self._row_limit
+        if done.verdict is not Verdict.COMPLETE:
+            return done
+        if limit is not None:
+            if count < limit:
+                return done
+            text = f"{count:,} matches, where the archive is known to cut at {limit:,}"
+            return replace(done, verdict=Verdict.CUT, error=text, hint=_HINT, kind=Kind.LIMIT)
+        if looks_like_limit(count):
+            text = f"{count:,} matches look like a limit of the archive's"
+        elif self._is_repeated(done):
+            text = f"{count:,} matches, as many as another query had, may be a limit"
+        else:
+            return done
+        kind = Kind.LIMIT if self._strict else None
+        return replace(done, verdict=Verdict.SUSPECT, error=text, hint=_HINT, kind=kind)
+
+    def _is_repeated(self, done: FindDone) -> bool:
+        """Two queries with the most matches that any had: less than a limit comes twice, too."""
+        count, query = done.matches, done.find.query
+        if not self._repeats or count < max(_REPEATED, self._most):
+            return False
+        if count > self._most:
+            self._most, self._first = count, query
+        return self._first is not query
 
 
 def conclude(
-    responses: Responses, error: PeerError | None, scheduled: float, *, interrupted: bool = False
+    responses: Responses,
+    error: PeerError | None,
+    scheduled: float,
+    *,
+    interrupted: bool = False,
+    doubts: Doubts | None = None,
 ) -> FindDone:
     """The one `FindDone` of a query that was sent, or tried to be.
 
@@ -31,12 +102,13 @@ def conclude(
         error: what ended it before its final status.
         scheduled: monotonic instant at which the run began to owe the query.
         interrupted: the user ended the run.
+        doubts: what the peer's other answers tell; None believes it.
     """
     ended = time.monotonic()
     verdict, text, hint, kind = _judge(responses, error, interrupted)
     # What came after we gave up is no answer to show: it may follow matches that nobody got.
     status = None if error is not None and responses.left_early else responses.status
-    return FindDone(
+    done = FindDone(
         find=responses.find,
         verdict=verdict,
         status=status,
@@ -49,6 +121,22 @@ def conclude(
         started=responses.sent,
         ended=ended,
     )
+    # Where we asked for an end, the count is ours.
+    return done if doubts is None or responses.cancelled else doubts.judge(done)
+
+
+class Why(NamedTuple):
+    """Why queries are never sent.
+
+    Args:
+        scheduled: monotonic instant at which the run began to owe them.
+    """
+
+    verdict: Verdict
+    error: str
+    hint: str
+    kind: Kind
+    scheduled: float
 
 
 def unsent(

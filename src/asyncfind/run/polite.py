@@ -34,7 +34,7 @@ from asyncfind.records import (
     Verdict,
 )
 from asyncfind.run.course import Manners
-from asyncfind.run.outcome import conclude, unsent
+from asyncfind.run.outcome import Doubts, Why, conclude
 from asyncfind.run.pace import Concurrency, RateLimit, Window
 from asyncfind.run.retry import Breaker, BreakerState, ProcessBudget, Retry, counts_against
 from asyncfind.run.retry import is_congestion as is_enough
@@ -45,6 +45,9 @@ __all__ = ["PoliteVisit"]
 Batch = list[Record]
 
 _REPORTED_AT_ONCE: Final = 500
+_OUT_OF_RESOURCES: Final = range(0xA700, 0xA800)
+_IDLE: Final = 10.0
+"""Seconds that an association is kept while others may bring more to ask."""
 _LONGEST_SLEEP: Final = 30.0
 """Seconds after which a wait looks at the clock again: clocks are set, and machines sleep."""
 
@@ -55,6 +58,8 @@ class PoliteVisit:
     Args:
         work: what is to be asked, and where it is kept what became of it.
         budget: for attempts beyond the first, of the whole run.
+        doubts: tells which answers may have been cut; None where nobody wants to know, or the
+            work asks it itself.
     """
 
     def __init__(
@@ -67,6 +72,7 @@ class PoliteVisit:
         *,
         budget: ProcessBudget,
         random: Random,
+        doubts: Doubts | None = None,
     ) -> None:
         self._plan = plan
         self._peer = peer
@@ -74,6 +80,9 @@ class PoliteVisit:
         self._records = records
         self._manners = manners
         self._budget = budget
+        self._doubts = doubts
+        self._more = anyio.Event()
+        """Set, and replaced, when a query ended: it may have brought others."""
         self._concurrency = Concurrency(manners.cap)
         self._rate = None if manners.rate is None else RateLimit(manners.rate)
         self._window = Window(manners.hours)
@@ -110,8 +119,8 @@ class PoliteVisit:
         while self._again:
             _, _, find, done = heapq.heappop(self._again)
             await self._work.failed(find, done)
-        for find in await self._work.rest(verdict, interrupted=kind is Kind.CANCELLED):
-            batch.append(unsent(find, verdict, error, hint, kind, self._scheduled))
+        for record in await self._work.rest(Why(verdict, error, hint, kind, self._scheduled)):
+            batch.append(record)
             if len(batch) == _REPORTED_AT_ONCE:
                 await self._emit(*batch)
                 batch = []
@@ -122,7 +131,8 @@ class PoliteVisit:
 
     @property
     def _goes_on(self) -> bool:
-        return self._left > 0 and self._hopeless is None and not self._reader_gone
+        has_more = self._left > 0 or self._work.expects
+        return has_more and self._hopeless is None and not self._reader_gone
 
     @property
     def _left(self) -> int:
@@ -246,9 +256,18 @@ class PoliteVisit:
                 wait = self._again[0][0] - now if self._again else None
                 self._breaker.forget()
                 if wait is None:
-                    return None
+                    if not self._work.expects or not await self._is_more():
+                        return None
+                    continue
             await anyio.sleep(min(wait, _LONGEST_SLEEP))
         return None
+
+    async def _is_more(self) -> bool:
+        """Wait until something ended that may have brought more to ask; False after a while."""
+        with anyio.move_on_after(_IDLE):
+            await self._more.wait()
+            return True
+        return False
 
     async def _wait_for_peer(self, now: float) -> float | None:
         """Seconds until the peer may be asked; 0.0 when it may now, None when it is given up."""
@@ -294,8 +313,8 @@ class PoliteVisit:
         except anyio.get_cancelled_exc_class():
             with anyio.CancelScope(shield=True):
                 done = conclude(responses, None, self._scheduled, interrupted=True)
-                await self._work.ended(find, done)
-                await self._emit(*association.take_traffic(), done)
+                told = await self._work.ended(find, done)
+                await self._emit(*association.take_traffic(), *told)
             raise
         done = conclude(responses, error, self._scheduled)
         now = time.monotonic()
@@ -312,9 +331,15 @@ class PoliteVisit:
             if await self._is_tried_again(find, attempt, responses, done, error):
                 return
         self._due.pop(find, None)
-        await self._work.ended(find, done)
         notes = [Note(self._peer, f"{find.query.label}: {note}") for note in responses.notes]
-        await self._emit(*association.take_traffic(), *notes, done)
+        if self._doubts is not None and not responses.cancelled:
+            done = self._doubts.judge(done)
+            notes += self._doubts.note(done)
+        told = await self._work.ended(find, done)
+        await self._emit(*association.take_traffic(), *notes, *told)
+        self._more.set()
+        self._more = anyio.Event()
+        self._grow(tasks)
 
     async def _is_tried_again(
         self,
@@ -324,6 +349,8 @@ class PoliteVisit:
         done: FindDone,
         error: PeerError | None,
     ) -> bool:
+        if self._work.splits and attempt > 1 and done.status in _OUT_OF_RESOURCES:
+            return False  # what is too much for it is asked in parts
         now = time.monotonic()
         pause = self._retry.pause(
             error,
@@ -341,17 +368,17 @@ class PoliteVisit:
             self._due[find] = responses.due
         heapq.heappush(self._again, (now + pause, find.ordinal, find, done))
         failed = AttemptFailed(find, attempt, done.matches, done.error, pause)
-        await self._emit(failed)
+        await self._emit(*self._work.again(failed))
         return True
 
     async def _stream(self, association: Association, responses: Responses) -> PeerError | None:
         """Pass a query's matches on as they come; returns what ended it early."""
         try:
             async with responses:
-                await self._emit(FindStarted(responses.find))
+                await self._emit(*self._work.begun(FindStarted(responses.find, time.time())))
                 while batch := await responses.batch():
-                    await self._work.matched(responses.find, batch)
-                    await self._emit(*association.take_traffic(), *batch)
+                    told = await self._work.matched(responses.find, batch)
+                    await self._emit(*association.take_traffic(), *told)
                     if self._reader_gone:
                         break
         except PeerError as exc:
@@ -359,7 +386,7 @@ class PoliteVisit:
         return None
 
     async def _emit(self, *records: Record) -> None:
-        if not self._reader_gone:
+        if records and not self._reader_gone:
             # Shielded: what was received is shown, also when the run is interrupted meanwhile.
             with anyio.CancelScope(shield=True):
                 try:

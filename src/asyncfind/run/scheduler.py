@@ -33,12 +33,13 @@ from asyncfind.records import (
     Traffic,
     Verdict,
 )
-from asyncfind.run.outcome import conclude, unsent
+from asyncfind.run.outcome import Doubts, conclude, unsent
 from asyncfind.run.reliance import reliance_note
 
 if TYPE_CHECKING:
-    from asyncfind.run.course import Course
+    from asyncfind.run.course import Course, Manners
     from asyncfind.run.polite import PoliteVisit
+    from asyncfind.run.work import JournalWork, MemoryWork, Work
 
 __all__ = ["Batch", "run", "stream"]
 
@@ -127,12 +128,35 @@ def _visits(
     budget, random = ProcessBudget(), Random()
     finds = {peer: _finds(plan, peer, index) for index, peer in enumerate(plan.peers)}
     works = works_of(plan, finds, course.journal)
-    return [
-        PoliteVisit(
-            plan, peer, works[peer], records, course.manners[peer], budget=budget, random=random
+    visits = []
+    for peer in plan.peers:
+        manners = course.manners[peer]
+        work, doubts = _doubted(plan, works[peer], manners, course.split, plan.count(peer) > 1)
+        visits.append(
+            PoliteVisit(
+                plan, peer, work, records, manners, budget=budget, random=random, doubts=doubts
+            )
         )
-        for peer in plan.peers
-    ]
+    return visits
+
+
+def _doubted(
+    plan: Plan,
+    work: "MemoryWork | JournalWork",
+    manners: "Manners",
+    split: int | None,
+    repeats: bool,
+) -> "tuple[Work, Doubts | None]":
+    """The work of one peer as it is to be asked, and who judges its answers besides."""
+    doubts = Doubts(manners.row_limit, repeats=repeats, strict=plan.strict)
+    if split is None:
+        return work, doubts if plan.doubt else None
+    from asyncfind.run.splitting import Splitting
+
+    splitting = Splitting(
+        work, doubts, split_max=split, row_limit=manners.row_limit, strict=plan.strict
+    )
+    return splitting, None
 
 
 @dataclass(slots=True)
@@ -180,6 +204,7 @@ class _Visit:
         self._opening: set[anyio.CancelScope] = set()
         self._last_error: PeerError | None = None
         self._reader_gone = False
+        self._doubts = Doubts(strict=plan.strict) if plan.doubt else None
 
     async def run(self) -> None:
         if self._untaken:
@@ -373,7 +398,9 @@ class _Visit:
             if note not in self._noted:
                 notes.append(Note(self._peer, note))
             self._noted.add(note)
-        done = conclude(responses, error, self._scheduled)
+        done = conclude(responses, error, self._scheduled, doubts=self._doubts)
+        if self._doubts is not None:
+            notes += self._doubts.note(done)
         await self._emit(*association.take_traffic(), *notes, done)
 
     @staticmethod
@@ -389,7 +416,7 @@ class _Visit:
         """Pass a query's matches on as they come; returns what ended it early."""
         try:
             async with responses:
-                await self._emit(FindStarted(responses.find))
+                await self._emit(FindStarted(responses.find, time.time()))
                 while batch := await responses.batch():
                     await self._emit(*association.take_traffic(), *batch)
                     if self._reader_gone:

@@ -53,7 +53,7 @@ class Splitter:
         self._rules = rules
         self._floor = Floor(rules.row_limit)
         self._banned: set[str] = set()
-        self._no_empty = not rules.empty_matching
+        self._no_empty = not (rules.empty_matching or rules.try_empty)
         self._pending: dict[Range, Node] = {}
         self._new: list[Range] = []
         self._made = 0
@@ -122,6 +122,10 @@ class Splitter:
                 self._learn(node.range.kind, node.count)
             self._judge(node)
         return self._taken()
+
+    def doubt(self, whole: Range, count: int) -> None:
+        """Another query had so many rows, too: an answer of so many may have been cut."""
+        self._floor.guess(whole.kind, count)
 
     def finish(self) -> tuple[Range, ...]:
         """When nothing is pending: the ranges that "now" is in, to be asked again, once.

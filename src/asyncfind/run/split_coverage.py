@@ -1,7 +1,9 @@
 """What a split query covers: proven, assumed and open parts, for the journal and for people."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from asyncfind.records import Covered, CoveredPart
 from asyncfind.run.journal_words import CoverageRow
 from asyncfind.run.split_cuts import days_of
 from asyncfind.run.split_words import Constraint, Dimension, Form, Matching, Proof, Range
@@ -58,57 +60,70 @@ class Coverage:
             name, constraint = finding.range.parts[-1] if finding.range.parts else ("", None)
             low = constraint.low if constraint is not None else None
             high = constraint.high if constraint is not None else None
-            lines.append(CoverageRow(name, low, high, str(finding.state), finding.rows))
+            rest = finding.rows, finding.range.dump(), finding.reason
+            lines.append(CoverageRow(name, low, high, str(finding.state), *rest))
         return tuple(lines)
 
-    def text(self, node: str, level: str) -> str:
-        """A block for people, safe for a terminal.
+    def covered(self, rows: int) -> Covered:
+        """The same in the words of records.
 
         Args:
-            node: the peer's name.
-            level: what was asked for, such as STUDY.
+            rows: each counted once.
         """
-        limit = "none seen"
+        parts = tuple(
+            CoveredPart(
+                str(one.state),
+                one.rows,
+                tuple((name, part.text) for name, part in one.range.parts),
+                one.reason,
+            )
+            for one in self.findings
+        )
+        return Covered(str(self.state), rows, self.queries, self.row_limit, parts)
+
+    def lines(self, rows: int) -> tuple[str, ...]:
+        """What is proven and what is not, for people, safe for a terminal.
+
+        Args:
+            rows: each counted once.
+        """
+        limit = "no row limit seen"
         if self.row_limit is not None:
-            limit = f"{_number(self.row_limit)} ({'learned' if self.learned else 'profile'})"
-        head = [
-            f"coverage {safe(node)} {safe(level)} {self._label(self.whole)}".rstrip(),
-            f"{_number(self.rows)} rows",
-            f"{_number(self.queries)} queries",
-            f"row limit {limit}",
-        ]
+            limit = f"row limit {_number(self.row_limit)}"
+            limit += " (learned)" if self.learned else " (known)"
+        head = [f"{_number(rows)} rows", f"{_number(self.queries)} queries", limit]
         if self.late:
             head.append(f"{_number(self.late)} rows new meanwhile")
-        return f" {'   '.join([head[0], *head[1:]])}\n   {self._body()}\n"
+        return (f"coverage {self._label(self.whole)}: {', '.join(head)}", *self._body())
 
-    def _body(self) -> str:
-        words = []
+    def _body(self) -> Iterator[str]:
         proven = [one for one in self.findings if one.state is Proof.PROVEN]
         if proven:
-            words.append(f"proven {self._extent(proven)}")
+            yield f"  proven {self._extent(proven)}"
         for state in (Proof.ASSUMED, Proof.OPEN):
             found = [one for one in self.findings if one.state is state]
-            if not found:
-                continue
-            shown = [f"{self._label(one.range)} ({one.reason})" for one in found[:_MAX_SHOWN]]
+            for one in found[:_MAX_SHOWN]:
+                yield f"  {state} {self._label(one.range)} ({one.reason or 'not asked'})"
             if len(found) > _MAX_SHOWN:
-                shown.append(f"{_number(len(found) - _MAX_SHOWN)} more")
-            words.append(f"{state} {', '.join(shown)}")
-        return "    ".join(words) or "nothing"
+                yield f"  {state} {_number(len(found) - _MAX_SHOWN)} parts more"
 
     def _extent(self, findings: list[Finding]) -> str:
         """Days, and what is not to be counted in days."""
-        days = others = 0
+        if findings[0].range == self.whole:
+            return self._label(self.whole)
+        days = 0
+        others = []
         for finding in findings:
             count = days_of(self._date(finding.range))
             if count is None or len(finding.range.parts) != 1:
-                others += 1
+                others.append(self._label(finding.range))
             else:
                 days += count
-        parts = [f"{_number(days)} day{'s' * (days != 1)}"] if days else []
-        if others:
-            parts.append(f"{_number(others)} {'other ' * bool(days)}part{'s' * (others != 1)}")
-        return " and ".join(parts)
+        words = [f"{_number(days)} day{'s' * (days != 1)}"] if days else []
+        words += others[:_MAX_SHOWN]
+        if len(others) > _MAX_SHOWN:
+            words.append(f"{_number(len(others) - _MAX_SHOWN)} parts more")
+        return ", ".join(words)
 
     def _date(self, whole: Range) -> Constraint | None:
         for dimension in self.dimensions:

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from asyncfind.errors import MalformedIdentifier
 from asyncfind.plan import Query
 from asyncfind.query.charset import charsets_of
 from asyncfind.query.dictionary import vr_of
@@ -17,20 +16,27 @@ from asyncfind.query.element import Element, Item
 from asyncfind.query.models import unique_key
 from asyncfind.query.typed import encode_value
 from asyncfind.query.values import element_texts
-from asyncfind.records import FindDone, Match, Verdict
+from asyncfind.records import FindDone, Verdict
 from asyncfind.run.split_cuts import parse_date, parse_time
 from asyncfind.run.split_words import (
-    Answer,
     Constraint,
     Dimension,
     Form,
     Matching,
     Outcome,
     Range,
-    Row,
 )
 
-__all__ = ["answer_of", "asked_by", "dimensions_of", "narrowed", "with_keys"]
+__all__ = [
+    "asked_by",
+    "dimensions_of",
+    "element_at",
+    "key_paths",
+    "narrowed",
+    "outcome_of",
+    "texts_at",
+    "with_keys",
+]
 
 _LEVEL: Final = 0x00080052
 _STEPS: Final = 0x00400100  # Scheduled Procedure Step Sequence
@@ -125,7 +131,7 @@ def asked_by(query: Query) -> Range:
 
 
 def _asked(item: Item, dimension: Dimension) -> Constraint | type[_Fixed] | None:
-    element = _element(item, dimension.path)
+    element = element_at(item, dimension.path)
     if element is None:
         return None
     texts = element_texts(element, charsets_of(item))
@@ -154,11 +160,9 @@ def with_keys(query: Query, dimensions: Sequence[Dimension]) -> Query:
 
     Without them nobody could tell whether a row is what was asked for.
     """
-    paths = [dimension.path for dimension in dimensions]
-    key = _key_path(query)
     item = query.identifier
-    for path in (*paths, *([key] if key else [])):
-        if _element(item, path) is None:
+    for path in (*(dimension.path for dimension in dimensions), *key_paths(query)):
+        if element_at(item, path) is None:
             item = _put(item, path, b"")
     return replace(query, identifier=item)
 
@@ -177,41 +181,17 @@ def narrowed(query: Query, part: Range, dimensions: Sequence[Dimension]) -> Quer
     return replace(query, identifier=item)
 
 
-def answer_of(
-    query: Query,
-    done: FindDone,
-    matches: Sequence[Match],
-    dimensions: Sequence[Dimension],
-    *,
-    too_many: bool = False,
-) -> Answer:
-    """What the end of a query and its matches mean for splitting.
-
-    A match without unique key, or one that cannot be decoded, counts as a row of its own.
-
-    Args:
-        too_many: where it was refused, the peer's comment or profile says that this is why.
-    """
-    path = _key_path(query)
-    rows = []
-    for match in matches:
-        try:
-            item = match.item()
-        except MalformedIdentifier:
-            rows.append(Row(f"#{match.number}", ((),) * len(dimensions)))
-            continue
-        key = "\\".join(_texts(item, path)) if path else ""
-        values = tuple(tuple(_texts(item, one.path)) for one in dimensions)
-        rows.append(Row(key or f"#{match.number}", values))
-    return Answer(_outcome(done, too_many), tuple(rows), len(rows))
-
-
 _OUT_OF_RESOURCES: Final = range(0xA700, 0xA800)
 """Statuses of a peer that has too much to answer (PS3.4 Section C.4.1.1.4)."""
 
 
-def _outcome(done: FindDone, too_many: bool) -> Outcome:
-    if done.verdict in (Verdict.COMPLETE, Verdict.UNDECODABLE):
+def outcome_of(done: FindDone, too_many: bool = False) -> Outcome:
+    """What the end of a query means for splitting.
+
+    Args:
+        too_many: where it was refused, the peer's comment or profile says that this is why.
+    """
+    if done.verdict in (Verdict.COMPLETE, Verdict.SUSPECT, Verdict.UNDECODABLE):
         return Outcome.COMPLETE
     if done.verdict in (Verdict.CUT, Verdict.LIMIT):
         return Outcome.CUT
@@ -225,15 +205,18 @@ def _level(item: Item) -> str:
     return "".join(element_texts(element, ())).strip() if element is not None else ""
 
 
-def _key_path(query: Query) -> tuple[int, ...]:
-    """Where a match's unique key is; empty where nothing tells matches apart."""
+def key_paths(query: Query) -> tuple[tuple[int, ...], ...]:
+    """Where the keys are that tell matches apart; none where nothing does."""
     if query.model.name == "worklist":
-        return (_STEPS, 0x00400009)  # Scheduled Procedure Step ID
+        # Some number the steps of each procedure anew: Study Instance UID and Scheduled Procedure
+        # Step ID together (PS3.4 Table K.6-1).
+        return ((0x0020000D,), (_STEPS, 0x00400009))
     level = _level(query.identifier)
-    return (unique_key(query.model, level),) if level in query.model.levels else ()
+    return ((unique_key(query.model, level),),) if level in query.model.levels else ()
 
 
-def _element(item: Item, path: tuple[int, ...]) -> Element | None:
+def element_at(item: Item, path: tuple[int, ...]) -> Element | None:
+    """The element at a path, in the first items of its sequences."""
     for tag in path[:-1]:
         sequence = item.elements.get(tag)
         if sequence is None or not isinstance(sequence.value, list) or not sequence.value:
@@ -242,8 +225,9 @@ def _element(item: Item, path: tuple[int, ...]) -> Element | None:
     return item.elements.get(path[-1])
 
 
-def _texts(item: Item, path: tuple[int, ...]) -> Iterator[str]:
-    element = _element(item, path)
+def texts_at(item: Item, path: tuple[int, ...]) -> Iterator[str]:
+    """The values at a path; values without a character are none."""
+    element = element_at(item, path)
     if element is not None:
         for text in element_texts(element, charsets_of(item)):
             if text.strip():

@@ -88,8 +88,11 @@ def misplaced(node: Node, root: Range, rules: Rules) -> str:
 
 
 def own_state(node: Node, rules: Rules) -> tuple[Proof, str]:
-    """Proven, unless nobody can say whether a row was asked for."""
+    """Proven, unless nobody can say whether a row was asked for, or emptiness is matched."""
     for name, constraint in node.range.parts:
+        is_empty = constraint.matching is Matching.EMPTY
+        if is_empty and not rules.empty_matching and not node.count:
+            return Proof.ASSUMED, f"none came; the archive may not match rows without {name}"
         dimension = rules.dimension(name)
         for row in (node.rows or {}).values():
             if lies_in(dimension, constraint, rules.values(row, name)) is None:

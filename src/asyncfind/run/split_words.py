@@ -226,6 +226,8 @@ class Rules:
         row_limit: rows at which the peer cuts, from its profile.
         split_max: the most queries, the first one included.
         empty_matching: Empty Value Matching was negotiated (PS3.4 Section C.2.2.2.7).
+        try_empty: ask for emptiness though it was not. Where rows without a value come, and no
+            others, it is matched; where none come, nobody can say.
         now: the peer's present, as far as we know; None asks nothing again.
         earliest, latest: dates that most rows lie between, to cut open ranges at.
     """
@@ -234,6 +236,7 @@ class Rules:
     row_limit: int | None = None
     split_max: int = SPLIT_MAX
     empty_matching: bool = False
+    try_empty: bool = False
     now: datetime | None = None
     earliest: str = "19900101"
     latest: str = "20401231"

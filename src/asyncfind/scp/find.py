@@ -73,13 +73,15 @@ class Archive:
 
     Args:
         aet: what Retrieve AE Title (0008,0054) says.
+        row_limit: matches at which answers are cut, as if there were no more; None gives all.
     """
 
     models: Collection[str] = MODELS
 
-    def __init__(self, store: Store, aet: str = "ARCHIVE") -> None:
+    def __init__(self, store: Store, aet: str = "ARCHIVE", row_limit: int | None = None) -> None:
         self.store = store
         self._aet = aet
+        self._row_limit = row_limit
 
     def find(
         self, model_uid: str, identifier: Item, *, relational: bool = False
@@ -119,10 +121,13 @@ class Archive:
         self, model_uid: str, identifier: Item, relational: bool
     ) -> Iterator[tuple[int, Item] | None]:
         if model_uid == _WORKLIST_UID:
-            return self._find_steps(identifier)
-        if model_uid not in _QUERY_RETRIEVE_MODELS:
+            matches = self._find_steps(identifier)
+        elif model_uid not in _QUERY_RETRIEVE_MODELS:
             raise QueryRefused("SOP class not supported", status=_NO_SUCH_CLASS)
-        return self._find_entities(_QUERY_RETRIEVE_MODELS[model_uid], identifier, relational)
+        else:
+            levels = _QUERY_RETRIEVE_MODELS[model_uid]
+            matches = self._find_entities(levels, identifier, relational)
+        return matches if self._row_limit is None else _cut(matches, self._row_limit)
 
     def _find_steps(self, identifier: Item) -> Iterator[tuple[int, Item] | None]:
         columns = PATIENT_COLUMNS + WORKLIST_COLUMNS
@@ -157,6 +162,17 @@ class Archive:
         if search.impossible:
             return iter(())
         return iter(self.store.select(table, search.terms, search.parameters))
+
+
+def _cut(
+    matches: Iterator[tuple[int, Item] | None], limit: int
+) -> Iterator[tuple[int, Item] | None]:
+    """The first matches, and what came between them."""
+    for match in matches:
+        yield match
+        limit -= match is not None
+        if not limit:
+            return
 
 
 def _level_of(identifier: Item, levels: tuple[str, ...]) -> int:

@@ -19,6 +19,8 @@ _WILDCARD_VRS: Final = frozenset(("AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC"
 """VRs that take * and ? (PS3.4 Section C.2.2.2.4)."""
 _UNSPLIT_VRS: Final = frozenset(("LT", "ST", "UT", "UR"))
 """VRs whose backslash is text (PS3.5 Section 6.2)."""
+_EMPTY: Final = '""'
+"""Asks for what has no value (PS3.4 Section C.2.2.2.7)."""
 _SQL_STARS: Final = 6
 """SQLite's GLOB takes exponential time in the number of stars; ours does not."""
 _MAX_ALTERNATIVES: Final = 100
@@ -58,6 +60,10 @@ def condition_of(vr: str, text: str) -> Condition | None:
     Raises:
         IllegalKey: the value is none of this VR, nor a range or pattern of it.
     """
+    if text.strip("\0 ") == _EMPTY:
+        # The names of a person are found in a table of their own, which has no empty ones.
+        sql = "" if vr == "PN" else "{} = ''"
+        return Condition(lambda stored: not stored, sql, decided=bool(sql))
     if vr in _UNSPLIT_VRS:
         values = [text.rstrip("\0 ")]
     else:

@@ -132,11 +132,13 @@ class ArchiveConfig:
         aet: AE title; also what Retrieve AE Title says.
         host, port: where to listen; port 0 lets the system choose.
         studies, seed: how many, and which; see `Store.generate`.
+        undated: how many of them have neither date nor time.
         worklist: scheduled procedure steps; a twentieth of the studies when None.
         today: the day that the worklist is about.
         delay: seconds before the first response to a query.
         response_delay: seconds between two responses.
         max_associations: more at a time are rejected; None takes all.
+        row_limit: matches at which answers are cut, with Success; None gives all.
         check_called: reject those who call another AE title.
         scripts: how each association misbehaves; None behaves well.
         tls: speak TLS (PS3.15 Annex B); None is plain TCP.
@@ -146,12 +148,14 @@ class ArchiveConfig:
     host: str = "127.0.0.1"
     port: int = 0
     studies: int = 1000
+    undated: int = 0
     seed: int = 1
     worklist: int | None = None
     today: date = TODAY
     delay: float = 0.0
     response_delay: float = 0.0
     max_associations: int | None = None
+    row_limit: int | None = None
     check_called: bool = False
     scripts: Scripts | None = None
     tls: ssl.SSLContext | None = None
@@ -160,7 +164,7 @@ class ArchiveConfig:
 def archive(config: ArchiveConfig, store: Store) -> Server:
     """A server that answers from `store`, for those who need its counters or `stop`."""
     return Server(
-        Archive(store, config.aet),
+        Archive(store, config.aet, config.row_limit),
         policy=Policy(aet=config.aet, check_called=config.check_called),
         pace=Pace(config.delay, config.response_delay),
         max_associations=config.max_associations,
@@ -181,9 +185,12 @@ async def serve(
     """
 
     def generate() -> Store:
-        return Store.generate(
+        store = Store.generate(
             config.studies, config.seed, worklist=config.worklist, today=config.today
         )
+        if config.undated:
+            store.forget_dates(config.undated)
+        return store
 
     # In a thread: several archives start at once, and Ctrl-C is heard meanwhile.
     store = await anyio.to_thread.run_sync(generate)
