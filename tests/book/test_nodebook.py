@@ -18,6 +18,7 @@ from asyncfind.book.node import Settings
 from asyncfind.book.nodebook import NodeBook, add_node
 from asyncfind.book.reader import parse_book
 from asyncfind.book.secret import SecretRef, read_secret
+from asyncfind.book.toml import toml_key, toml_value
 from asyncfind.errors import InvalidRequest
 from asyncfind.plan import Peer
 from asyncfind.security import FileFormat, Profile, Tls
@@ -405,9 +406,7 @@ def test_two_who_add_at_once_both_do(tmp_path: Path) -> None:
 @settings(deadline=None, max_examples=100)
 @given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=20))
 def test_any_text_comes_back_from_toml(text: str) -> None:
-    from asyncfind.book.nodebook import _quoted
-
-    assert tomllib.loads(f"x = {_quoted(text)}") == {"x": text}
+    assert tomllib.loads(f"{toml_key(text)} = {toml_value(text)}") == {text: text}
 
 
 def test_the_defaults_of_an_empty_book_say_nothing() -> None:

@@ -148,6 +148,7 @@ KEYS: Final[Mapping[str, Key]] = {
     "rate": Key("rate", lambda value, folder: parse_rate(_text(value, folder))),
     "between": Key("between", lambda value, folder: parse_spans(_texts(value, folder))),
     "charset": Key("charset", _charset),
+    "row_limit": Key("row_limit", _whole(1, 1_000_000_000)),
     "quirks": Key("quirks", _quirks),
     "load": Key("load", _word(LoadTests)),
 }

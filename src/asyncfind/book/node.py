@@ -7,24 +7,10 @@ from typing import Final, Self
 from asyncfind.book.address import ANY_TITLE
 from asyncfind.book.pacing import Rate, Span
 from asyncfind.book.secret import SecretRef
+from asyncfind.plan import Quirk
 from asyncfind.security import CrlCheck, FileFormat, Profile
 
 __all__ = ["Identity", "LoadTests", "Node", "Quirk", "Settings", "TlsSettings"]
-
-
-class Quirk(StrEnum):
-    """What an archive does its own way."""
-
-    NO_UNIVERSAL_WILDCARD = "no-universal-wildcard"
-    """It wants an empty key where others take a lone `*` (PS3.4 Section C.2.2.2.3)."""
-    NO_WILDCARD_IN_DATES = "no-wildcard-in-dates"
-    """It fails on `*` in dates, times and UIDs, which the standard does not have there either."""
-    ONE_FIND_PER_ASSOCIATION = "one-find-per-association"
-    """It closes the association after one C-FIND."""
-    ROW_ON_FINAL = "row-on-final"
-    """The identifier of its final response is a match, too."""
-    NO_CANCEL = "no-cancel"
-    """It ignores C-CANCEL."""
 
 
 class LoadTests(StrEnum):
@@ -105,6 +91,7 @@ class Settings:
         between: when the node may be asked; empty is always.
         charset: values of Specific Character Set, assumed where an answer names none or one that
             it does not keep to.
+        row_limit: matches at which it cuts an answer without saying so.
     """
 
     calling: str | None = None
@@ -112,6 +99,7 @@ class Settings:
     rate: Rate | None = None
     between: tuple[Span, ...] | None = None
     charset: tuple[str, ...] | None = None
+    row_limit: int | None = None
     quirks: frozenset[Quirk] | None = None
     load: LoadTests | None = None
     tls: TlsSettings = field(default_factory=TlsSettings)

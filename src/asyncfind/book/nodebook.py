@@ -1,25 +1,22 @@
 """The node book: archives by name, kept in a TOML file."""
 
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Final
 
 from asyncfind.book.address import ANY_TITLE, parse_address
 from asyncfind.book.node import Node, Settings
+from asyncfind.book.profile import Profile, read_profiles
 from asyncfind.book.reader import parse_book
 from asyncfind.book.store import append, find_book, read_text
+from asyncfind.book.toml import toml_key, toml_value
 from asyncfind.errors import InvalidRequest
 from asyncfind.plan import Peer
 from asyncfind.safe import safe
 
 __all__ = ["NodeBook", "add_node"]
-
-_BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
-"""Keys that TOML takes without quotes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,11 +26,13 @@ class NodeBook:
     Args:
         path: of the file, whether there is one or not; None for a book that is in no file.
         defaults: what holds where a node says nothing.
+        profiles: what was found out about nodes, by their names.
     """
 
     path: Path | None = None
     nodes: Mapping[str, Node] = field(default_factory=dict)
     defaults: Settings = field(default_factory=Settings)
+    profiles: Mapping[str, Profile] = field(default_factory=dict)
 
     @classmethod
     def load(
@@ -60,7 +59,8 @@ class NodeBook:
             return cls(path=file)
         contents = parse_book(text, file)
         nodes = {node.name: node for node in contents.nodes}
-        return cls(path=file, nodes=nodes, defaults=contents.defaults)
+        profiles = read_profiles(file)
+        return cls(path=file, nodes=nodes, defaults=contents.defaults, profiles=profiles)
 
     @property
     def groups(self) -> Mapping[str, tuple[Node, ...]]:
@@ -118,11 +118,21 @@ class NodeBook:
             hint = "The node book is empty: name the archive as AET@HOST:PORT."
         return InvalidRequest(f"there is no {what} '{safe(selector, 64)}'", hint)
 
+    def profile(self, node: Node) -> Profile | None:
+        """What was found out about a node of this book; None where nothing, or of another one."""
+        profile = self.profiles.get(node.name)
+        return profile if profile is not None and profile.address == node.address else None
+
+    def filled(self, node: Node) -> Node:
+        """A node with what holds where it says nothing: the defaults, then what was found out."""
+        node, profile = node.over(self.defaults), self.profile(node)
+        return node if profile is None else node.over(profile.settings)
+
     def peer(self, node: Node, *, calling: str | None = None) -> Peer:
         """The peer of a node of this book; see `peers.to_peer`."""
         from asyncfind.book.peers import CALLING, to_peer
 
-        return to_peer(node, self.defaults, calling=calling or CALLING)
+        return to_peer(self.filled(node), self.defaults, calling=calling or CALLING)
 
 
 def add_node(path: Path, name: str, keys: Mapping[str, str | int | Sequence[str]]) -> Node:
@@ -136,8 +146,7 @@ def add_node(path: Path, name: str, keys: Mapping[str, str | int | Sequence[str]
         InvalidRequest: there is a node of that name, what is to be written could not be read
             again, or the file cannot be written.
     """
-    header = name if _BARE.fullmatch(name) else _quoted(name)
-    lines = [f"[node.{header}]", *(f"{key} = {_toml(keys[key])}" for key in keys)]
+    lines = [f"[node.{toml_key(name)}]", *(f"{key} = {toml_value(keys[key])}" for key in keys)]
     with append(path) as book:
         if any(node.name == name for node in parse_book(book.text, path).nodes):
             raise InvalidRequest(
@@ -148,17 +157,3 @@ def add_node(path: Path, name: str, keys: Mapping[str, str | int | Sequence[str]
         node = parse_book(text, path).nodes[-1]
         book.write(text)
     return node
-
-
-def _toml(value: str | int | Sequence[str]) -> str:
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, str):
-        return _quoted(value)
-    return f"[{', '.join(map(_quoted, value))}]"
-
-
-def _quoted(text: str) -> str:
-    """A basic string of TOML."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in escaped) + '"'

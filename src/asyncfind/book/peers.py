@@ -35,6 +35,8 @@ def to_peer(node: Node, defaults: Settings, *, calling: str = CALLING) -> Peer:
         name=node.name,
         tls=_tls(node.tls, node.name),
         identity=None if node.identity is None else _identity(node.identity, node.name),
+        charset=node.charset or (),
+        quirks=node.quirks or frozenset(),
     )
 
 

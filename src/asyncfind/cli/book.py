@@ -61,7 +61,13 @@ def show_node(name: str, file: str | None) -> int:
     book, (node, *others) = _choose((name,), file)
     if others:
         raise InvalidRequest(f"{name} is more than one node", "Use: asyncfind nodes list")
-    click.echo(json.dumps(_as_json(node.over(book.defaults)), indent=2, ensure_ascii=False))
+    shown = _as_json(node.over(book.defaults))
+    if (profile := book.profile(node)) is not None:
+        shown["profile"] = {
+            fact.name: {"value": fact.value, "evidence": fact.evidence, "date": str(fact.date)}
+            for fact in profile.facts.values()
+        }
+    click.echo(json.dumps(shown, indent=2, ensure_ascii=False))
     return ExitCode.COMPLETE
 
 
@@ -104,13 +110,35 @@ def add_node(name: str, address: str, file: str | None, **given: Any) -> int:
 
 @nodes.command(
     epilog="Exit codes: 0 every node answered with success, 1 command line or node book, "
-    "2 no association with any node, 4 some node did not answer with success, 130 interrupted."
+    "2 no association with any node, 4 some node did not answer with success, or its probe ended "
+    "early, 130 interrupted."
 )
 @click.argument("selectors", nargs=-1, metavar="[NAME|@GROUP]...")
+@click.option(
+    "--probe", is_flag=True,
+    help="find out what they support, by gentle queries, and write it beside the book",
+)  # fmt: skip
+@click.option(
+    "--probe-associations", is_flag=True,
+    help="the same, and how many associations each takes at a time, up to 8",
+)  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="show what a probe found as JSON")
 @_BOOK
 @_FORMAT
-def check(selectors: tuple[str, ...], file: str | None, format_name: str) -> int:
+def check(
+    selectors: tuple[str, ...],
+    file: str | None,
+    format_name: str,
+    probe: bool,
+    probe_associations: bool,
+    as_json: bool,
+) -> int:
     """Ask the nodes of the book, or some of them, whether they answer (C-ECHO)."""
+    probe = probe or probe_associations
+    if as_json and not probe:
+        raise InvalidRequest("--json without --probe", "Use --format ndjson.")
+    if probe and not selectors:
+        raise InvalidRequest("--probe names no node", "asyncfind nodes check NAME --probe")
     from asyncfind.cli.echo import show_echoes
     from asyncfind.cli.execute import run_async
     from asyncfind.plan import Plan
@@ -118,6 +146,16 @@ def check(selectors: tuple[str, ...], file: str | None, format_name: str) -> int
     book, chosen = _choose(selectors, file)
     peers = tuple(book.peer(node) for node in chosen)
     _set_up_tls(peers)
+    if probe:
+        from asyncfind.cli.probe import probe_nodes
+
+        return probe_nodes(
+            book,
+            chosen,
+            peers,
+            "json" if as_json else format_name,
+            associations=probe_associations,
+        )
     return run_async(show_echoes, Plan(peers=peers), format_name)
 
 

@@ -21,7 +21,7 @@ from asyncfind.net.operations import Operations
 from asyncfind.net.responses import Responses
 from asyncfind.net.transport import Stream, connect
 from asyncfind.net.wire import Wire, after
-from asyncfind.plan import DEFAULT_SYNTAXES, Limits, Peer, Query, Timeouts
+from asyncfind.plan import DEFAULT_SYNTAXES, Limits, Peer, Query, Quirk, Timeouts
 from asyncfind.query.models import Model, model_of
 from asyncfind.query.syntax import IMPLICIT_VR_LITTLE_ENDIAN, SYNTAXES, TransferSyntax
 from asyncfind.records import Agreement, Find, Secured, Traffic
@@ -67,6 +67,7 @@ class Association:
         self._max_pdu_length = max_pdu_length
         self._contexts: dict[str, tuple[int, TransferSyntax]] = {}
         self._finds: dict[int, Responses] = {}
+        self._has_asked = False
 
     # Opening.
 
@@ -88,6 +89,8 @@ class Association:
         Raises:
             PeerError: rejected, aborted, lost, timed out, or not DICOM.
         """
+        if Quirk.ONE_FIND_PER_ASSOCIATION in self.peer.quirks:
+            window = 1
         rq = AssociateRQ(
             called=self.peer.called,
             calling=self.peer.calling,
@@ -235,6 +238,8 @@ class Association:
     @property
     def is_usable(self) -> bool:
         """Another operation can begin."""
+        if self._has_asked and Quirk.ONE_FIND_PER_ASSOCIATION in self.peer.quirks:
+            return False
         # With nothing open, whatever has come was not asked for: the end, or nonsense.
         return self.wire.is_open and (self.operations.count > 0 or not self.wire.has_data)
 
@@ -261,6 +266,7 @@ class Association:
         message_id = await self.operations.open()
         if responses is not None:
             self._finds[message_id] = responses
+            self._has_asked = True
         return message_id
 
     def end(self, message_id: int) -> list[Message]:

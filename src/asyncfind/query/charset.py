@@ -7,7 +7,7 @@ sequences change it, and every delimiter undoes them. Decoding never fails, enco
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from io import StringIO
 from typing import Final
@@ -16,11 +16,13 @@ from asyncfind.errors import InvalidRequest
 from asyncfind.query.element import TEXT_VRS, Item
 from asyncfind.safe import safe
 
-__all__ = ["charsets_of", "decode_text", "encode_text"]
+__all__ = ["assume", "charsets_of", "decode_text", "encode_text"]
 
 _SPECIFIC_CHARACTER_SET: Final = 0x00080005
 _ESC: Final = 0x1B
 _MAX_NAMES: Final = 256
+_OTHERWISE: Final = "\0"
+"""Divides what an item declares from what is assumed of it; no defined term has a NUL."""
 _MAX_MISFITS: Final = 64
 _HINT: Final = "Use -k SpecificCharacterSet=ISO_IR 192 to send UTF-8, if the peer takes it."
 
@@ -184,6 +186,7 @@ class _Plan:
         lower, upper: the sets in G0 and G1 at the start of a value and after each delimiter.
         sets: every set that may be designated, those of value 1 first.
         unknown: the first value that is no defined term.
+        others: what to try, in turn, where the bytes do not fit.
     """
 
     codec: str | None
@@ -191,14 +194,42 @@ class _Plan:
     upper: _Set | None
     sets: tuple[_Set, ...]
     unknown: str | None
+    others: "tuple[_Plan, ...]" = ()
 
 
 def charsets_of(item: Item) -> tuple[str, ...]:
-    """Return the values of Specific Character Set (0008,0005); empty where there is none."""
+    """Return the values of Specific Character Set (0008,0005); empty where there is none.
+
+    What is assumed of the item comes behind them, for `decode_text`.
+    """
     element = item.elements.get(_SPECIFIC_CHARACTER_SET)
-    if element is None or not isinstance(element.value, bytes):
-        return ()
-    return _names(element.value[:_MAX_NAMES])
+    names: tuple[str, ...] = ()
+    if element is not None and isinstance(element.value, bytes):
+        names = _names(element.value[:_MAX_NAMES])
+    return (*names, _OTHERWISE, *item.assumed) if item.assumed else names
+
+
+def assume(item: Item, charsets: tuple[str, ...]) -> Item:
+    """Say by what to read the text of an answer that does not fit what the answer declares.
+
+    The bytes stay as they are.
+
+    Args:
+        item: is changed, with the items in it.
+        charsets: values of Specific Character Set, tried together and then each alone; none
+            changes nothing.
+
+    Returns:
+        `item`.
+    """
+    work = [item] if charsets else []
+    while work:
+        one = work.pop()
+        one.assumed = charsets
+        for element in one.elements.values():
+            if isinstance(element.value, list):
+                work += element.value
+    return item
 
 
 @lru_cache(maxsize=256)
@@ -209,6 +240,11 @@ def _names(value: bytes) -> tuple[str, ...]:
 
 @lru_cache(maxsize=256)
 def _plan(charsets: tuple[str, ...]) -> _Plan:
+    if _OTHERWISE in charsets:
+        place = charsets.index(_OTHERWISE)
+        assumed = charsets[place + 1 :]
+        whole_then_each = dict.fromkeys((assumed, *((name,) for name in assumed)))
+        return replace(_plan(charsets[:place]), others=tuple(map(_plan, whole_then_each)))
     sets: list[_Set] = []
     unknown = None
     lower, upper = _ASCII, None
@@ -235,9 +271,9 @@ def _plan(charsets: tuple[str, ...]) -> _Plan:
 def decode_text(value: bytes, charsets: tuple[str, ...], vr: str = "LO") -> tuple[str, bool]:
     r"""Decode a whole value, delimiters and padding included; never fails, yields no surrogates.
 
-    What does not fit the declared sets is read as UTF-8 if it is UTF-8, else by another declared
-    set, else as Latin-1. Values with more than one part must be split afterwards: the byte of
-    the backslash may be half a character.
+    What does not fit the declared sets is read as UTF-8 if it is UTF-8, else by a set that is
+    assumed of the item, else by another declared set, else as Latin-1. Values with more than one
+    part must be split afterwards: the byte of the backslash may be half a character.
 
     Args:
         charsets: values of Specific Character Set that govern the element.
@@ -249,23 +285,27 @@ def decode_text(value: bytes, charsets: tuple[str, ...], vr: str = "LO") -> tupl
     if value.isascii() and _ESC not in value:
         return value.decode("ascii"), True
     plan = _plan(charsets)
-    if plan.codec is not None:
-        try:
-            text, good = value.decode(plan.codec), True
-        except UnicodeDecodeError:
-            text, good = _repair(value, plan)
-    elif _ESC in value:
-        text, good = _decode_extended(value, plan, vr)
-    else:
-        text, good = _decode_run(value, plan.lower, plan.upper)
-    if not good and plan.codec is None:
-        repaired, sure = _repair(value, plan)
-        if sure or _ESC not in value:
+    text, good = _decode_by(value, plan, vr)
+    if not good:
+        repaired, sure = _repair(value, plan, vr)
+        if sure or plan.codec is not None or _ESC not in value:
             text, good = repaired, sure
     return text, good and vr in TEXT_VRS
 
 
-def _repair(value: bytes, plan: _Plan) -> tuple[str, bool]:
+def _decode_by(value: bytes, plan: _Plan, vr: str) -> tuple[str, bool]:
+    """Decode by one plan alone."""
+    if plan.codec is not None:
+        try:
+            return value.decode(plan.codec), True
+        except UnicodeDecodeError:
+            return "", False
+    if _ESC in value:
+        return _decode_extended(value, plan, vr)
+    return _decode_run(value, plan.lower, plan.upper)
+
+
+def _repair(value: bytes, plan: _Plan, vr: str) -> tuple[str, bool]:
     """Decode what does not fit the declared sets."""
     if not value.isascii():
         try:
@@ -274,6 +314,10 @@ def _repair(value: bytes, plan: _Plan) -> tuple[str, bool]:
             # cut in the middle of a character, by a peer that counts bytes
             if plan.codec == "utf_8" and exc.reason == "unexpected end of data":
                 return value.decode("utf_8", "replace"), False
+    for other in plan.others:
+        text, good = _decode_by(value, other, vr)
+        if good:
+            return text, True
     for one in plan.sets:
         text, good = _decode_run(value, plan.lower, one if one.upper else None)
         if good:

@@ -37,7 +37,10 @@ class Item:
     Args:
         elements: by tag. Writers sort by tag (PS3.5 Section 7.1); readers keep the order received.
         length: the item length as encoded, 0xFFFFFFFF when undefined; 0 for a data set of our own.
+        assumed: values of Specific Character Set for text that does not fit what the item itself
+            says; see `charset.assume`.
     """
 
     elements: dict[int, Element] = field(default_factory=dict)
     length: int = 0
+    assumed: tuple[str, ...] = ()
