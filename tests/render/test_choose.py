@@ -13,7 +13,6 @@ from asyncfind.errors import InvalidRequest
 from asyncfind.plan import Plan
 from asyncfind.records import FindDone, Match, Summary
 from asyncfind.render.choose import FORMATS, choose
-from asyncfind.render.live import OnScreen
 
 
 class _Bytes(io.BytesIO):
@@ -154,11 +153,6 @@ def test_the_width_of_a_table_in_a_pipe(
         run("table", stdout, _Text())
         widths[columns] = len(stdout.getvalue().decode().splitlines()[0])
     assert widths[""] > 60 >= widths["60"]
-
-
-def test_a_live_screen_is_chosen_only_for_people() -> None:
-    assert isinstance(choose(None, _Bytes(is_terminal=True), _Text()), OnScreen)
-    assert not isinstance(choose("table", _Bytes(), _Text()), OnScreen)
 
 
 @pytest.mark.parametrize("format_name", ["text", "ndjson"])

@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from asyncfind.plan import Plan, make_query
-from asyncfind.records import FindDone, Match
+from asyncfind.records import FindDone, FindStarted, Match, Verdict
+from asyncfind.render.columns import Shape
 from asyncfind.render.csv_rows import CsvRows
 from asyncfind.safe import safe
 
@@ -32,10 +33,10 @@ def test_the_header_is_the_plan_s_and_the_rows_have_its_columns(
     )
     both = replace(plan, queries=(*plan.queries, other))
     assert render(CsvRows(), [match(study), done()], of=both) == (
-        "node,query,repeat,number,status,PatientName,PatientID,StudyDate,StudyInstanceUID,"
-        "ScheduledProcedureStepSequence.Modality\r\n"
+        "node,query,repeat,number,status,time,flags,PatientName,PatientID,StudyDate,"
+        "StudyInstanceUID,ScheduledProcedureStepSequence.Modality\r\n"
         # PatientID is there and empty, the sequence is not there
-        'NORTH@north:104,study.dcm,1,1,FF00,DOE^JOHN,"",20240102,1.2.3,\r\n'
+        'NORTH@north:104,study.dcm,1,1,FF00,,,DOE^JOHN,"",20240102,1.2.3,\r\n'
     )
 
 
@@ -61,6 +62,8 @@ def test_sequences_give_the_value_of_their_first_item(
         "repeat": "1",
         "number": "1",
         "status": "FF00",
+        "time": "",
+        "flags": "",
         "ScheduledProcedureStepSequence.Modality": "CT",
         "RequestedProcedureCodeSequence": "2 items",
     }
@@ -82,6 +85,7 @@ def test_sequences_give_the_value_of_their_first_item(
         (b"A\\-B", "A\\-B"),
         (b'say "hi"', 'say "hi"'),
         (b"a,b", "a,b"),
+        (b"a;=1", "a;=1"),
         (b"two\nlines", "two\\x0alines"),
         (b"\x1b[31m", "\\x1b[31m"),
     ],
@@ -93,7 +97,7 @@ def test_what_a_spreadsheet_would_run_is_made_text(
     identifier = bytes.fromhex("08000500 4353 0a00") + b"ISO_IR 192" + _element(value)
     text = render(CsvRows(), [match(identifier)], of=replace(plan, queries=(query,)))
     rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
-    assert rows[1][5] == cell
+    assert rows[1][7] == cell
     assert text.count("\r\n") == 2
 
 
@@ -101,7 +105,44 @@ def test_what_cannot_be_decoded_is_a_flagged_row(
     render: Callable[..., str], match: Callable[..., Match]
 ) -> None:
     text = render(CsvRows(), [match(b"\x10", 7)])
-    assert text.splitlines()[1] == "NORTH@north:104,study.dcm,1,7,undecodable,,,,"
+    assert text.splitlines()[1] == "NORTH@north:104,study.dcm,1,7,FF00,,undecodable,,,,"
+
+
+def test_a_row_tells_when_its_query_was_asked_and_how_it_ended(
+    render: Callable[..., str], study: bytes, match: Callable[..., Match]
+) -> None:
+    started = FindStarted(match(study).find, 1_772_352_000.1254, Verdict.CUT)
+    shape = Shape(columns=("verdict", "time", (0x00100020,), "number"), has_verdict=True)
+    assert render(CsvRows(shape), [started, match(study, 3)]) == (
+        'verdict,time,PatientID,number\r\ncut,2026-03-01T08:00:00.125Z,"",3\r\n'
+    )
+
+
+@pytest.mark.parametrize(
+    ("charset", "value", "cell", "flag"),
+    [
+        (b"ISO_IR 100", "Müller".encode("latin-1"), "Müller", ""),
+        (b"ISO_IR 100", "Müller".encode(), "MÃ¼ller", ""),  # it fits, wrong as it may be
+        (b"ISO_IR 192", "Müller".encode("latin-1"), "Müller", "charset"),
+        (b"ISO_IR 192", "Müller".encode()[:2], "M\\xc3", "charset"),
+        (b"ISO_IR 144", "Ж".encode("iso8859_5"), "Ж", ""),
+        (b"\\ISO 2022 IR 87", b"\x1b$B;3ED\x1b(B", "山田", ""),
+        (b"\\ISO 2022 IR 87", b"\x1b$Zxx", "\\x1b$Zxx", "charset"),
+        (b"", "Müller".encode("latin-1"), "Müller", "charset"),
+    ],
+)
+def test_text_that_does_not_fit_is_readable_and_flagged(
+    render: Callable[..., str],
+    match: Callable[..., Match],
+    charset: bytes,
+    value: bytes,
+    cell: str,
+    flag: str,
+) -> None:
+    declared = bytes.fromhex("08000500 4353") + len(charset).to_bytes(2, "little") + charset
+    shape = Shape(columns=((0x00100010,), "flags"))
+    text = render(CsvRows(shape), [match(declared + _element(value))])
+    assert list(csv.reader(io.StringIO(text, newline="")))[1] == [cell, flag]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -112,5 +153,5 @@ def test_any_values_are_rows_of_the_same_width(
     records = [match(_element(value), at) for at, value in enumerate(values, 1)]
     text = render(CsvRows(), records)
     rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
-    assert [len(row) for row in rows] == [9] * (len(values) + 1)
+    assert [len(row) for row in rows] == [11] * (len(values) + 1)
     assert all(safe(cell) == cell for row in rows for cell in row)

@@ -38,6 +38,7 @@ def test_the_document_of_a_run(
                 "verdict": "undecodable",
                 "seconds": 0.031123,
                 "error": f"1 of 2 answers: {error}",
+                "flags": {"undecodable": 1},
             }
         ],
         "summary": {

@@ -1,5 +1,6 @@
 """Thousands of queries: how archives are treated, what is said before, and jobs that are kept."""
 
+import shlex
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,17 +18,20 @@ from asyncfind.cli.given import is_given
 from asyncfind.cli.job import export
 from asyncfind.cli.nodes import Chosen
 from asyncfind.cli.plan import Order
-from asyncfind.cli.show import Display
+from asyncfind.cli.show import Display, shape_of, with_verdicts
 from asyncfind.errors import InvalidRequest
 from asyncfind.logs.levels import Level
 from asyncfind.plan import Peer, Plan, Query
 from asyncfind.records import ExitCode
-from asyncfind.render.choose import choose_plain
+from asyncfind.render.board_choice import prepare
+from asyncfind.render.choose import check_format, choose_plain
+from asyncfind.render.verdicts import kind_of_verdicts
 from asyncfind.run.course import Course, Manners
 from asyncfind.run.job import job_plan
 from asyncfind.run.journal import Journal
 from asyncfind.run.journal_keys import plan_spec
 from asyncfind.run.pace import Window
+from asyncfind.run.split_words import SPLIT_MAX
 from asyncfind.safe import safe
 
 __all__ = ["run_bulk"]
@@ -37,6 +41,11 @@ _MANY: Final = 1000
 _SHOWN: Final = 12
 _GUESS: Final = 0.1
 """Seconds that a query may take, for a first idea of how long a run will."""
+
+_UNKEPT: Final = (
+    "nothing keeps which queries are missing; of a run with --job FILE, "
+    "asyncfind --resume FILE --retry-failed asks them again"
+)
 
 Given = Mapping[str, Any]
 
@@ -50,6 +59,7 @@ def run_bulk(given: Given, order: Order, display: Display) -> ExitCode:
         OutputFailed: the results or the journal cannot be written.
     """
     _check(given)
+    _check_outputs(given, order.plan)
     plan = replace(order.plan, trace=display.verbosity > 1)
     if given["dry_run"]:
         for line in _outlook(plan, _manners(given, order.chosen)):
@@ -59,7 +69,12 @@ def run_bulk(given: Given, order: Order, display: Display) -> ExitCode:
         if journal is None:
             manners = _manners(given, order.chosen)
             _say_outlook(plan, manners, display)
-            return execute(plan, display.renderer, Course(manners=manners))
+            course = Course(manners=manners, split=_split(given))
+            _prepare(display, given["batch"], manners)
+            code = execute(plan, display.renderer, course)
+            if given["batch"] and code in (ExitCode.INCOMPLETE, ExitCode.NO_ASSOCIATION):
+                _say(display, [_UNKEPT])
+            return code
         return _run_job(given, order, plan, journal, display)
 
 
@@ -71,21 +86,26 @@ def _run_job(
             f"the job does not ask {safe(strangers[0].node)}",
             "It goes on with its own nodes; --node is for what it cannot keep: TLS, identity.",
         )
-    states = journal.progress().states
-    counts = {peer: states.get((peer.node, "pending"), 0) for peer in journal.peers}
+    left = journal.progress().left
+    counts = {peer: left.get(peer.node, 0) for peer in journal.peers}
+    shape = shape_of(given, has_verdict=True)
     with journal.snapshot() as snapshot:
         plan = job_plan(plan, snapshot, counts)
+        shape.check(snapshot.columns())
     nodes = {one.peer: one.node for one in order.chosen}
     manners = _manners(given, [Chosen(peer, nodes.get(peer)) for peer in plan.peers])
     _say_outlook(plan, manners, display)
-    code = execute(plan, display.renderer, Course(manners=manners, journal=journal))
-    name = safe(str(journal.path))
+    course = Course(manners=manners, journal=journal, split=journal.split)
+    _prepare(display, [str(journal.path)], manners)
+    code = execute(plan, display.renderer, course)
+    name = safe(shlex.quote(str(journal.path)))
     if code is ExitCode.INTERRUPTED:
         _say(display, [f"to go on: asyncfind --resume {name}"])
         return code
     if code:
         _say(display, [f"to ask again what failed: asyncfind --resume {name} --retry-failed"])
-    if given["format"] is None and given["output"] is None and sys.stdout.isatty():
+    outputs = (given[one] is not None for one in ("format", "output", "verdicts"))
+    if not any(outputs) and sys.stdout.isatty():
         _say(display, [f"the answers: asyncfind job export {name} --format csv --output FILE"])
         return code
     renderer = choose_plain(
@@ -93,9 +113,21 @@ def _run_job(
         sys.stdout.buffer,
         output=given["output"],
         strip=given["correction"],
+        shape=shape,
     )
     with journal.snapshot() as snapshot:
-        return code or export(snapshot, plan, renderer)
+        exported = export(snapshot, plan, with_verdicts(given, renderer))
+    return code or exported
+
+
+def _prepare(display: Display, files: Sequence[str], manners: Mapping[Peer, Manners]) -> None:
+    """Have the run shown with the names of its files and the caps of its nodes."""
+    title = safe(", ".join(Path(file).name for file in files), 40)
+    prepare(display.renderer, title, {peer: one.cap for peer, one in manners.items()})
+
+
+def _split(given: Given) -> int | None:
+    return (given["split_max"] or SPLIT_MAX) if given["split"] else None
 
 
 def _say(display: Display, lines: Sequence[str], level: Level = Level.WARN) -> None:
@@ -116,6 +148,18 @@ def _check(given: Given) -> None:
         )
     if given["resume"] is not None and given["dry_run"]:
         raise InvalidRequest("--dry-run and --resume", "See: asyncfind job status FILE")
+
+
+def _check_outputs(given: Given, plan: Plan) -> None:
+    """Refuse what the answers of a job could not be written as, before anything is asked."""
+    if given["job"] is None and given["resume"] is None:
+        return
+    shape = shape_of(given, has_verdict=True)
+    check_format(given["format"] or "text", shape)
+    if given["verdicts"] is not None:
+        kind_of_verdicts(given["verdicts"])
+    if plan.queries:
+        shape.check(plan.columns)
 
 
 def _manners(given: Given, chosen: Sequence[Chosen]) -> dict[Peer, Manners]:
@@ -143,6 +187,7 @@ def _manners(given: Given, chosen: Sequence[Chosen]) -> dict[Peer, Manners]:
             hours=hours or (() if node is None or node.between is None else node.between),
             retries=given["retries"] == "on" and is_patient,
             give_up=600.0 if given["give_up"] is None else given["give_up"] or None,
+            row_limit=None if node is None else node.row_limit,
         )
     return manners
 
@@ -221,11 +266,16 @@ def _job(given: Given, plan: Plan) -> Iterator[Journal | None]:
     if given["job"] is not None:
         if plan.repeat > 1:
             raise InvalidRequest("--job and --repeat", "A job asks every query once.")
-        with Journal.create(Path(given["job"]), plan_spec(plan), _entries(plan)) as journal:
+        with Journal.create(
+            Path(given["job"]), plan_spec(plan), _entries(plan), split=_split(given)
+        ) as journal:
             yield journal
     elif given["resume"] is not None:
         with Journal.open(
-            Path(given["resume"]), peers=plan.peers, retry_failed=given["retry_failed"]
+            Path(given["resume"]),
+            peers=plan.peers,
+            retry_failed=given["retry_failed"],
+            split=_split(given),
         ) as journal:
             yield journal
     else:

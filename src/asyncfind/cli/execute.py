@@ -18,6 +18,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream
 from asyncfind.errors import OutputFailed
 from asyncfind.plan import Plan
 from asyncfind.records import ExitCode, Record, Summary
+from asyncfind.render.board_restore import give_back
 from asyncfind.render.output import discard_unpublished
 from asyncfind.render.renderer import Renderer
 from asyncfind.render.tally import Tally
@@ -103,7 +104,8 @@ class _Session:
             return summary
         from asyncfind.run.job import job_summary
 
-        return job_summary(self._course.journal.progress(), summary)
+        progress = self._course.journal.progress()
+        return job_summary(progress, summary, strict=self._plan.strict)
 
     async def _show(self, receive: MemoryObjectReceiveStream[Batch]) -> None:
         """Take batches as they come and render them, in a thread: a terminal or a pipe that
@@ -152,6 +154,7 @@ async def _leave_after(seconds: float) -> None:
 def leave_at_once() -> None:
     """End the process: somebody does not take our bytes and the user wants the prompt back."""
     discard_unpublished()
+    give_back()
     if sys.stdout.isatty():
         with contextlib.suppress(OSError):
             os.set_blocking(1, False)

@@ -101,6 +101,10 @@ def find(parameters: tuple[str, ...], **given: Any) -> int:
         use_dictionary(dictionaries)
     _check_output(given)
     order = make_order(given, parameters)
+    if given["merge"]:
+        from asyncfind.render.merged import check_mergeable
+
+        check_mergeable(order.plan)
     with open_display(given) as display:
         say_notes(given, order.plan, display)
         if order.is_bulk:

@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 
+from asyncfind.cli.show import shape_of, with_verdicts
 from asyncfind.errors import InvalidRequest
 from asyncfind.plan import Plan
 from asyncfind.records import ExitCode
@@ -36,7 +37,7 @@ def export(snapshot: Snapshot, plan: Plan, renderer: Renderer) -> ExitCode:
     plan = job_plan(plan, snapshot, snapshot.counts())
     tally = Tally(plan)
     renderer.begin(plan)
-    found = snapshot.records()
+    found = snapshot.history()
     while records := list(islice(found, _AT_ONCE)):
         tally.add(renderer.show(records))
     run = tally.summary(seconds=0.0, interrupted=False)
@@ -100,7 +101,12 @@ def _lines(
 @click.option("--format", "format_name", type=click.Choice(FORMATS), default="ndjson",
               show_default=True, help="of the answers")  # fmt: skip
 @click.option("--output", metavar="FILE", help="write to this file instead of standard output")
-def export_job(file: str, format_name: str, output: str | None) -> int:
+@click.option("--columns", metavar="COLUMNS", help="these alone, in this order (csv, parquet)")
+@click.option("--merge", "--dedupe", is_flag=True,
+              help="one row for what several archives have (csv, ndjson, parquet)")  # fmt: skip
+@click.option("--verdicts", metavar="FILE",
+              help="write how each query ended (.csv, .ndjson, .jsonl)")  # fmt: skip
+def export_job(file: str, format_name: str, output: str | None, **given: Any) -> int:
     """Write the answers of a job, in the order of its queries, whatever order they came in.
 
     Exit codes: 0 all queries are complete, 1 the file is no job or the output cannot be written,
@@ -108,6 +114,9 @@ def export_job(file: str, format_name: str, output: str | None) -> int:
     """
     if output == "":
         raise InvalidRequest("--output names no file", "Write --output FILE.")
-    renderer = choose_plain(format_name, sys.stdout.buffer, output=output)
+    shape = shape_of(given, has_verdict=True)
     with open_snapshot(Path(file)) as snapshot:
+        shape.check(snapshot.columns())
+        renderer = choose_plain(format_name, sys.stdout.buffer, output=output, shape=shape)
+        renderer = with_verdicts({**given, "output": output}, renderer)
         return export(snapshot, Plan(peers=()), renderer)

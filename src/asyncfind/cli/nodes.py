@@ -82,7 +82,7 @@ class Chooser:
             peer = book.peer(node, calling=self._calling)
             if self._is_calling_given:
                 peer = replace(peer, calling=self._calling)
-            chosen = self._chosen[node.name] = Chosen(peer, node.over(book.defaults))
+            chosen = self._chosen[node.name] = Chosen(peer, book.filled(node))
         return chosen
 
 

@@ -161,6 +161,15 @@ FIND: Final[tuple[Option, ...]] = (
     Option(long="--peer-give-up", target="give_up", group=_BULK, metavar="SECONDS", type=SECONDS,
            help="skip what is left for an archive after so much trouble with it (default 600; 0 "
            "never)"),
+    Option(long="--split", target="split", group=_BULK, flag=True, default=False,
+           help="split a query whose answer may not be whole by date, time and other keys until "
+           "every part is known to be, and tell what is proven; each match is shown once"),
+    Option(long="--split-max", target="split_max", group=_BULK, metavar="N",
+           type=_at_least(2, 1_000_000),
+           help="with --split: the most queries for one (default 1000)"),
+    Option(long="--strict", target="strict", group=_BULK, flag=True, default=False,
+           help="exit with 4 also where an answer is suspect: its count looks like a limit of the "
+           "archive"),
     Option(long="--dry-run", target="dry_run", group=_BULK, flag=True, default=False,
            help="show what would be asked, of whom and how fast; send nothing"),
     Option(long="--aetitle", short="-aet", target="calling", group=_TITLES, metavar="AET",
@@ -362,9 +371,20 @@ FIND: Final[tuple[Option, ...]] = (
            help="write new random bytes to FILE at the end (with +rs)", since="3.5.4"),
     # Output.
     Option(long="--format", target="format", group=_OUTPUT, metavar="FORMAT",
-           type=click.Choice(["text", "table", "json", "ndjson", "csv"]),
-           choices=("text", "table", "json", "ndjson", "csv"),
-           help="text, table, json, ndjson or csv (default: table on a terminal, else text)"),
+           type=click.Choice(["text", "table", "json", "ndjson", "csv", "xml", "parquet"]),
+           choices=("text", "table", "json", "ndjson", "csv", "xml", "parquet"),
+           help="text, table, json, ndjson, csv, xml (PS3.19) or parquet (extra parquet) (default: "
+           "table on a terminal, else text)"),
+    Option(long="--columns", target="columns", group=_OUTPUT, metavar="COLUMNS",
+           help="with csv and parquet: these columns, in this order; keywords, tags or paths of "
+           "return keys, and node, query, repeat, number, status, time, flags, of a job verdict "
+           "too"),
+    Option(long="--merge", target="merge", group=_OUTPUT, flag=True, default=False,
+           help="with csv, ndjson and parquet: one row for what several archives have, by the "
+           "unique key of the level; nodes says who has it, differs what they disagree in"),
+    Option(long="--dedupe", target="merge", group=_OUTPUT, flag=True, help="the same as --merge"),
+    Option(long="--verdicts", target="verdicts", group=_OUTPUT, metavar="FILE", choices=("files",),
+           help="write how each query ended to FILE, which ends in .csv, .ndjson or .jsonl"),
     Option(long="--output", target="output", group=_OUTPUT, metavar="FILE", choices=("files",),
            help="write the results to FILE, which appears only once it is whole"),
     Option(long="--enable-correction", short="+dc", target="correction", group=_OUTPUT, flag=True,

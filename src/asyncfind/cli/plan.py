@@ -12,8 +12,10 @@ from asyncfind.cli.identity import make_identity, parse_addresses
 from asyncfind.cli.nodes import Chooser, Chosen, check_title, parse_port
 from asyncfind.cli.secure import make_tls
 from asyncfind.errors import InvalidRequest
-from asyncfind.plan import DEFAULT_SYNTAXES, Limits, Peer, Plan, Query, Timeouts, make_query
+from asyncfind.plan import DEFAULT_SYNTAXES, Limits, Peer, Plan, Query, Quirk, Timeouts, make_query
 from asyncfind.query.compat import without_new_vrs
+from asyncfind.query.dialect import wildcards_left
+from asyncfind.query.dictionary import keyword_of
 from asyncfind.query.element import Item
 from asyncfind.query.files import read_query_file
 from asyncfind.query.models import Model, model_of
@@ -45,8 +47,8 @@ class Order(NamedTuple):
 
     Args:
         chosen: whom the plan asks, and what the node book says of them.
-        is_bulk: it is to be asked politely: a list, a job, a pace, or a node that has one in the
-            book.
+        is_bulk: it is to be asked politely: a list, a job, a pace, splitting, or a node that has
+            a pace or a limit in the book.
     """
 
     plan: Plan
@@ -71,6 +73,10 @@ def make_order(given: Given, parameters: Sequence[str]) -> Order:
     )
     if given["retry_failed"] and given["resume"] is None:
         raise InvalidRequest("--retry-failed without --resume", "Add --resume FILE.")
+    if given["split_max"] is not None and not given["split"]:
+        raise InvalidRequest("--split-max without --split", "Add --split.")
+    if given["split"] and given["cancel_after"]:
+        raise InvalidRequest("--split and --cancel", "One wants all matches, one does not.")
     if given["resume"] is None:
         chosen, files = _chosen_and_files(given, parameters, chooser)
     else:
@@ -112,20 +118,41 @@ def make_order(given: Given, parameters: Sequence[str]) -> Order:
             multiframe=given["multiframe"],
         ),
         async_window=given["async_window"],
+        doubt=True,
+        strict=given["strict"],
     )
+    _check_wildcards(plan)
     reached = zip(peers, chosen, strict=True)
     chosen = tuple(Chosen(peer, one.node) for peer, one in reached)
     return Order(plan, chosen, _is_bulk(given, chosen))
 
 
+def _check_wildcards(plan: Plan) -> None:
+    """Refuse what an archive that takes no wildcards in dates could only misunderstand."""
+    for peer in plan.peers:
+        if Quirk.NO_WILDCARD_IN_DATES not in peer.quirks:
+            continue
+        for place in plan.places(peer) if plan.queries else ():
+            query = plan.queries[place]
+            element = next(wildcards_left(query.identifier), None)
+            if element is not None:
+                name = keyword_of(element.tag) or f"{element.tag:08X}"
+                raise InvalidRequest(
+                    f"{name}: a wildcard, which {safe(peer.node)} does not take there "
+                    f"(query {place + 1})",
+                    "Write a range, 20240101-20240131, or whole UIDs.",
+                )
+
+
 def _is_bulk(given: Given, chosen: Sequence[Chosen]) -> bool:
     asked = ("job", "resume", "rate", "give_up")
-    here = ("batch", "between", "dry_run")
+    here = ("batch", "between", "dry_run", "split")
     if any(given[one] is not None for one in asked) or any(given[one] for one in here):
         return True
     return any(
-        one.node is not None and (one.node.max_associations or one.node.rate or one.node.between)
-        for one in chosen
+        node.max_associations or node.rate or node.between or node.row_limit
+        for _, node in chosen
+        if node is not None
     )
 
 

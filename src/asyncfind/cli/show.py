@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asyncfind.cli.secure import notes_on
@@ -12,6 +13,8 @@ from asyncfind.errors import InvalidRequest
 from asyncfind.logs.levels import Level
 from asyncfind.plan import Plan
 from asyncfind.render.choose import choose, choose_progress
+from asyncfind.render.columns import Shape, parse_columns
+from asyncfind.render.output import open_output
 from asyncfind.render.renderer import Renderer
 from asyncfind.render.report import Messages, Written
 from asyncfind.safe import safe
@@ -19,7 +22,7 @@ from asyncfind.safe import safe
 if TYPE_CHECKING:
     from asyncfind.logs.logger import Logs
 
-__all__ = ["Display", "open_display", "say_notes"]
+__all__ = ["Display", "open_display", "say_notes", "shape_of", "with_verdicts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +101,7 @@ def _display(given: Mapping[str, Any], messages: Messages, verbosity: int, *, ow
         output=given["output"],
         strip=given["correction"],
         messages=beside,
+        shape=shape_of(given),
     )
     if verbosity > 1:
         from asyncfind.render.traced import Traced
@@ -110,7 +114,42 @@ def _display(given: Mapping[str, Any], messages: Messages, verbosity: int, *, ow
         from asyncfind.render.hidden import Hidden
 
         renderer = Hidden(renderer)
-    return Display(renderer, messages, verbosity)
+    return Display(with_verdicts(given, renderer), messages, verbosity)
+
+
+def shape_of(given: Mapping[str, Any], *, has_verdict: bool = False) -> Shape:
+    """What the user wants of rows.
+
+    Args:
+        has_verdict: how queries ended is known by the time.
+
+    Raises:
+        InvalidRequest: --columns is no list of columns.
+    """
+    text: str | None = given["columns"]
+    return Shape(
+        columns=None if text is None else parse_columns(text),
+        merge=given["merge"],
+        has_verdict=has_verdict,
+    )
+
+
+def with_verdicts(given: Mapping[str, Any], renderer: Renderer) -> Renderer:
+    """The renderer that writes --verdicts besides, where that is given.
+
+    Raises:
+        InvalidRequest: the file has no fitting name, or cannot be made.
+    """
+    name: str | None = given["verdicts"]
+    if name is None:
+        return renderer
+    from asyncfind.render.verdicts import Verdicts, kind_of_verdicts
+
+    kind = kind_of_verdicts(name)
+    output: str | None = given["output"]
+    if output is not None and Path(name).absolute() == Path(output).absolute():
+        raise InvalidRequest("--verdicts and --output name one file", "Choose another --verdicts.")
+    return Verdicts(renderer, open_output(name, "--verdicts"), kind)
 
 
 def _check_kept(given: Mapping[str, Any]) -> None:

@@ -115,7 +115,7 @@ class Dump:
 
 def _without_padding(item: Item) -> Item:
     """A copy of `item` whose strings have no trailing blanks; lengths stay as they were."""
-    copy = Item(length=item.length)
+    copy = Item(length=item.length, assumed=item.assumed)
     for tag, element in item.elements.items():
         value = element.value
         if isinstance(value, list):

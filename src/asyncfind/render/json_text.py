@@ -6,18 +6,29 @@ import re
 from typing import Final
 
 from asyncfind.errors import MalformedIdentifier
-from asyncfind.records import Find, FindDone, Match, Summary
+from asyncfind.records import Covered, Find, FindDone, Match, Summary
+from asyncfind.render.stream import Told
 
-__all__ = ["done_members", "encode", "find_members", "summary_members", "undecodable_members"]
+__all__ = [
+    "UNSAFE",
+    "done_members",
+    "encode",
+    "find_members",
+    "summary_members",
+    "told_members",
+    "undecodable_members",
+]
 
 _encode: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
-_UNSAFE: Final = re.compile(
+UNSAFE: Final = (
     # DEL and C1 controls, invisible formatting, bidirectional controls, line and paragraph
     # separators, noncharacters, language tags; lone surrogates, which UTF-8 has no bytes for.
     "[\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
     "\ufeff\ufff0-\ufffb\ufffe\uffff\U000e0000-\U000e0fff\ud800-\udfff]"
 )
+"""What could act on a terminal, as a regular expression."""
+_UNSAFE: Final = re.compile(UNSAFE)
 
 
 def encode(value: object) -> str:
@@ -41,8 +52,22 @@ def find_members(find: Find) -> dict[str, object]:
     return {"node": find.peer.node, "query": find.query.label, "repeat": find.repeat}
 
 
+def told_members(told: Told) -> dict[str, object]:
+    """What is known of an answer besides; only what is known."""
+    members: dict[str, object] = {}
+    if told.time:
+        members["time"] = told.time
+    if told.verdict is not None:
+        members["verdict"] = str(told.verdict)
+    if told.nodes:
+        members["nodes"] = told.nodes
+    if told.differs:
+        members["differs"] = told.differs
+    return members
+
+
 def done_members(done: FindDone) -> dict[str, object]:
-    """How a query ended; `error` and `unverified` only where they say something."""
+    """How a query ended; `error`, `coverage` and `unverified` only where they say something."""
     members: dict[str, object] = {
         "status": None if done.status is None else f"{done.status:04X}",
         "verdict": str(done.verdict),
@@ -51,9 +76,28 @@ def done_members(done: FindDone) -> dict[str, object]:
     }
     if done.error:
         members["error"] = done.error
+    if done.coverage is not None:
+        members["coverage"] = _coverage_members(done.coverage)
     tls = done.find.peer.tls
     if tls is not None and tls.unverified:
         members["unverified"] = tls.unverified
+    return members
+
+
+def _coverage_members(covered: Covered) -> dict[str, object]:
+    """What is proven of a query that was split; `row_limit` only where it is known."""
+    members: dict[str, object] = {
+        "state": covered.state,
+        "rows": covered.rows,
+        "queries": covered.queries,
+    }
+    if covered.row_limit is not None:
+        members["row_limit"] = covered.row_limit
+    members["parts"] = [
+        {"state": one.state, "rows": one.rows, "keys": dict(one.keys)}
+        | ({"reason": one.reason} if one.reason else {})
+        for one in covered.parts
+    ]
     return members
 
 

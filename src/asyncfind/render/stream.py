@@ -1,21 +1,23 @@
 """Answers as they come, in one of several forms, to one output; what all the formats share."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Protocol
+from datetime import UTC, datetime
+from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 from asyncfind.errors import Kind, MalformedIdentifier
 from asyncfind.plan import Limits, Plan
+from asyncfind.query.charset import assume
 from asyncfind.query.element import Item
 from asyncfind.query.reader import read_item
 from asyncfind.query.syntax import SYNTAXES
-from asyncfind.records import Find, FindDone, Match, Record, Summary, Verdict
+from asyncfind.records import Find, FindDone, FindStarted, Match, Record, Summary, Verdict
 from asyncfind.render.blocks import Blocks
 from asyncfind.render.output import Output
 from asyncfind.render.tally import is_satisfied
 from asyncfind.safe import safe
 
-__all__ = ["Form", "Streamed"]
+__all__ = ["UNKNOWN", "Form", "Streamed", "Telling", "Told", "time_text"]
 
 
 class Form(Protocol):
@@ -40,11 +42,53 @@ class Form(Protocol):
         """What comes after everything."""
 
 
+class Told(NamedTuple):
+    """What is known of answers besides what they say.
+
+    Args:
+        time: when their query was asked, 2026-03-01T08:00:00.000Z; empty where nobody knows.
+        verdict: how their query ended; None while it has not.
+        nodes: of a merged row: all that had it.
+        differs: of a merged row: columns in which they do not agree.
+        is_keyless: it has no unique key to be merged by.
+    """
+
+    time: str = ""
+    verdict: Verdict | None = None
+    nodes: tuple[str, ...] = ()
+    differs: tuple[str, ...] = ()
+    is_keyless: bool = False
+
+
+UNKNOWN: Final = Told()
+
+
+_YEAR_3000: Final = 32_503_680_000
+
+
+def time_text(at: float) -> str:
+    """An instant in seconds since 1970 in UTC, to the millisecond; empty where it is none."""
+    if not 0 < at < _YEAR_3000:
+        return ""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+@runtime_checkable
+class Telling(Form, Protocol):
+    """A form that shows what is known of answers besides what they say."""
+
+    def tell(self, told: Told) -> None:
+        """Called before `match`, `undecodable` and `done` with what holds for them."""
+
+
 class Streamed:
     """A renderer: writes `form` to `output`, each query's block in one piece."""
 
     def __init__(self, form: Form, output: Output) -> None:
         self._form = form
+        self._telling = form if isinstance(form, Telling) else None
+        self._told: dict[Find, Told] = {}
+        """Of queries that were begun and have not ended; none where the form does not tell."""
         self._output = output
         self._blocks = Blocks(output, lambda find: _encode(form.opening(find)))
         self._max_inflated = Limits().max_identifier
@@ -74,6 +118,8 @@ class Streamed:
             elif isinstance(record, FindDone):
                 self._write(current, texts)
                 shown = self._done(record)
+            elif isinstance(record, FindStarted) and self._telling is not None:
+                self._told[record.find] = Told(time_text(record.at), record.verdict)
             counted.append(shown)
         self._write(current, texts)
         self._output.flush()
@@ -94,21 +140,36 @@ class Streamed:
                 )
             )
         self._blocks.close()
+        for text in self._rest():
+            self._output.write(_encode(text))
         self._output.write(_encode(self._form.end(summary)))
         self._output.flush()
         self._output.publish()
 
+    def _rest(self) -> Iterator[str]:
+        """What comes behind all blocks."""
+        return iter(())
+
     def _match(self, match: Match) -> str:
-        syntax = SYNTAXES.get(match.transfer_syntax)
+        if self._telling is not None:
+            self._telling.tell(self._told.get(match.find, UNKNOWN))
         try:
-            if syntax is None:
-                uid = safe(match.transfer_syntax, 64)
-                raise MalformedIdentifier(f"identifier in a transfer syntax we do not know ({uid})")
-            item = read_item(match.identifier, syntax, max_inflated=self._max_inflated)
-            return self._form.match(match, item)
+            return self._form.match(match, self._read(match))
         except MalformedIdentifier as exc:
-            self._bad.setdefault(match.find, _Bad(exc)).count += 1
+            self._note_bad(match.find, exc)
             return self._form.undecodable(match, exc)
+
+    def _read(self, match: Match) -> Item:
+        """The identifier, decoded; raises MalformedIdentifier where it cannot be."""
+        syntax = SYNTAXES.get(match.transfer_syntax)
+        if syntax is None:
+            uid = safe(match.transfer_syntax, 64)
+            raise MalformedIdentifier(f"identifier in a transfer syntax we do not know ({uid})")
+        item = read_item(match.identifier, syntax, max_inflated=self._max_inflated)
+        return assume(item, match.find.peer.charset)
+
+    def _note_bad(self, find: Find, error: MalformedIdentifier) -> None:
+        self._bad.setdefault(find, _Bad(error)).count += 1
 
     def _write(self, last: Match | None, texts: list[str]) -> None:
         if last is not None and texts:
@@ -121,6 +182,8 @@ class Streamed:
         if bad is not None and is_satisfied(done):
             done = bad.judge(done)
         self._begun.pop(done.find, None)
+        if self._telling is not None:
+            self._telling.tell(self._told.pop(done.find, UNKNOWN))
         self._blocks.write(done.find, _encode(self._form.done(done)))
         self._blocks.end(done.find)
         return done
