@@ -197,10 +197,19 @@ class NoPresentationContext(PeerError):
 
 
 class AssociationAborted(PeerError):
-    """A-ABORT from the peer (PS3.8 Section 9.3.8), or a release in the middle of a query."""
+    """A-ABORT from the peer (PS3.8 Section 9.3.8), or a release in the middle of a query.
+
+    Args:
+        by: who ended it, and how: `user` and `provider` are sources of the peer's A-ABORT,
+            `release` is its A-RELEASE-RQ, `us` is our own A-ABORT.
+    """
 
     kind = Kind.ABORTED
     retryable = True
+
+    def __init__(self, text: str, hint: str = "", *, by: str = "us") -> None:
+        super().__init__(text, hint)
+        self.by = by
 
 
 class AssociationLost(PeerError):

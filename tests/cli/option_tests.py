@@ -14,6 +14,8 @@ _FAMILY: Final = _OPTIONS + "families_of_addresses"
 _CLOCK: Final = _OPTIONS + "every_clock_ends_what_it_is_for"
 _LIMIT: Final = _OPTIONS + "too_much_is_cut_with_the_option_that_allows_it"
 _BULK: Final = "tests/cli/test_bulk.py::test_"
+_SPLIT: Final = "tests/cli/test_split.py::test_"
+_OUTPUTS: Final = "tests/cli/test_outputs.py::test_"
 _FILES: Final = "tests/cli/test_find_extraction.py::test_"
 _LOGGING: Final = "tests/cli/test_find_logging.py::test_"
 _VERBOSITY: Final = _LOGGING + "as_much_is_said_as_is_asked_for"
@@ -44,6 +46,9 @@ OPTION_TESTS: Final = {
     "--between": _BULK + "outside_its_hours_nothing_is_sent",
     "--no-retry": _BULK + "what_may_pass_is_asked_again",
     "--peer-give-up": _BULK + "a_peer_in_trouble_is_given_up",
+    "--split": _SPLIT + "a_split_query_is_all_there_is_with_a_proof",
+    "--split-max": _SPLIT + "the_most_queries_of_a_split",
+    "--strict": _SPLIT + "a_strict_run_fails_over_a_suspect_count",
     "--dry-run": _BULK + "a_dry_run_sends_nothing",
     "--associations": _OPTIONS + "no_more_associations_than_allowed",
     "--aetitle": _OPTIONS + "titles",
@@ -125,6 +130,10 @@ OPTION_TESTS: Final = {
     "--write-seed-file": _OLD,
     "--format": _OPTIONS + "each_format",
     "--output": _OPTIONS + "each_format",
+    "--columns": _OUTPUTS + "columns_are_those_that_are_named",
+    "--merge": _OUTPUTS + "what_several_archives_have_is_one_row",
+    "--dedupe": _OUTPUTS + "what_several_archives_have_is_one_row",
+    "--verdicts": _OUTPUTS + "verdicts_have_a_file_of_their_own",
     "--enable-correction": _OPTIONS + "padding_is_shown_or_not",
     "--disable-correction": _OPTIONS + "padding_is_shown_or_not",
     "--show-responses": _OPTIONS + "responses_are_shown_or_not",

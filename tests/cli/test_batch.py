@@ -14,7 +14,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asyncfind.cli.batch import Batch, read_batch
-from asyncfind.cli.batch_shape import parse_base
 from asyncfind.errors import InvalidRequest
 from asyncfind.plan import make_query
 from asyncfind.query.charset import charsets_of
@@ -22,6 +21,7 @@ from asyncfind.query.columns import label_of
 from asyncfind.query.element import Item
 from asyncfind.query.keys import build_identifier
 from asyncfind.query.models import model_of
+from asyncfind.query.row_shape import parse_base
 from asyncfind.query.values import element_texts
 
 STUDY = model_of("study")

@@ -172,7 +172,7 @@ def test_a_full_disk_is_said_so_and_is_exit_4(port: str) -> None:
         (["-k", "PatientID", "-to", "soon", "localhost", "104"], "no number of seconds"),
         (["-k", "PatientID", "--model", "studdy", "localhost", "104"], "Did you mean study"),
         (["-k", "PatientID", "+cl", "5", "localhost", "104"], "only allowed with"),
-        (["-k", "PatientID", "--format", "xml", "localhost", "104"], "--format"),
+        (["-k", "PatientID", "--format", "yaml", "localhost", "104"], "--format"),
         (["-k", "PatientID", "-aec", "SEVENTEEN-LETTERS", "localhost", "104"], "AE title"),
         (["-k", "PatientID", "--node", "nowhere"], "AET@HOST:PORT"),
         (["-k", "PatientID", "localhost", "104", "--output", "/no/such/x"], "/no/such"),

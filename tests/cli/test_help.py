@@ -20,7 +20,18 @@ from asyncfind.cli.help import EXAMPLES, Example, cut_command, exit_codes, prose
 from asyncfind.cli.options import ECHO, FIND, Option
 
 _ESCAPE = re.compile(r"\x1b\[([0-9;]*)m")
-_COMMANDS = ["find", "job", "nodes", "echo", "archive", "demo", "findscu", "completion", "man"]
+_COMMANDS = [
+    "find",
+    "job",
+    "nodes",
+    "echo",
+    "load",
+    "archive",
+    "demo",
+    "findscu",
+    "completion",
+    "man",
+]
 _COLOURS = {str(code) for code in (*range(30, 38), *range(40, 48), *range(90, 98), 38, 48)}
 _LINES = [example for examples in EXAMPLES.values() for example in examples]
 

@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "job": ("asyncfind.cli.job", "job", "Look into the file of a kept job; export its answers."),
     "nodes": ("asyncfind.cli.book", "nodes", "Keep archives by name in a node book."),
     "echo": ("asyncfind.cli.echo", "echo", "Ask archives whether they answer (C-ECHO)."),
+    "load": ("asyncfind.cli.load", "load", "Put a load on archives and measure it."),
     "archive": ("asyncfind.cli.archive", "archive", "Run an archive with invented patients."),
     "demo": ("asyncfind.cli.demo", "demo", "Show it all on three archives of its own."),
     "findscu": ("asyncfind.cli.findscu", "findscu", "Stand in for findscu 3.6.7, byte for byte."),

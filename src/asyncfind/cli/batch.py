@@ -13,8 +13,6 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import BinaryIO, Final, overload
 
-from asyncfind.cli.batch_rows import Fault, Row, read_rows
-from asyncfind.cli.batch_shape import NODE, BaseKey, Shape, check_base, parse_base
 from asyncfind.errors import InvalidRequest
 from asyncfind.plan import Query
 from asyncfind.query.columns import Column, columns_of
@@ -22,6 +20,8 @@ from asyncfind.query.compat import without_new_vrs
 from asyncfind.query.element import Item
 from asyncfind.query.keys import BadKey, parse_path
 from asyncfind.query.models import Model
+from asyncfind.query.row_shape import NODE, BaseKey, Shape, check_base, parse_base
+from asyncfind.query.rows import Fault, Row, read_rows
 from asyncfind.query.syntax import EXPLICIT_VR_LITTLE_ENDIAN
 from asyncfind.query.writer import write_item
 from asyncfind.safe import safe

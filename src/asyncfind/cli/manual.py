@@ -93,6 +93,7 @@ def _page() -> Iterator[str]:
     from asyncfind.cli.app import COMMANDS
     from asyncfind.cli.echo import echo
     from asyncfind.cli.find import find
+    from asyncfind.cli.load import load
 
     others = list(_others())
     yield f'.TH ASYNCFIND 1 "" "asyncfind {version("asyncfind")}" "User Commands"'
@@ -121,7 +122,7 @@ def _page() -> Iterator[str]:
     yield ".SH KEYS AND QUERY FILES"
     yield from _prose(_KEYS)
     yield ".SH EXIT STATUS"
-    for name, epilog in (("find", find.epilog), ("echo", echo.epilog)):
+    for name, epilog in (("find", find.epilog), ("echo", echo.epilog), ("load", load.epilog)):
         yield f".SS {name}"
         for code, meaning in exit_codes(epilog or ""):
             yield from _item(_bold(code), meaning)
@@ -181,9 +182,10 @@ def _options(table: Iterable[Option]) -> Iterator[str]:
             yield from _row(row)
 
 
-def _row(row: Option) -> Sequence[str]:
+def _row(row: Option, *, beside_findscu: bool = True) -> Sequence[str]:
     value = "".join(rf" \fI{_escape(word)}\fR" for word in row.metavar.split())
-    own = "." if row.since != "asyncfind" else ". (Not an option of findscu.)"
+    is_own = row.since == "asyncfind" and beside_findscu
+    own = ". (Not an option of findscu.)" if is_own else "."
     return _item(_names(row) + value, row.help[:1].upper() + row.help[1:] + own)
 
 
@@ -220,8 +222,14 @@ def _command(name: str, command: click.Command) -> Iterator[str]:
     if "\b\n" in text:
         yield from _as_it_stands(text.partition("\b\n")[2].splitlines())
     if isinstance(command, TableCommand):
+        shared = [row for row in command.table if row in FIND]
         for row in command.table:
-            yield from _row(row)
+            if row not in shared:
+                yield from _row(row, beside_findscu=False)
+        yield from _prose("These options mean what they mean to find:" if shared else "")
+        for group, rows in groups_of(shared).items():
+            head = _escape(group[:1].upper() + group[1:])
+            yield from (".TP", head, ", ".join(map(_names, rows)))
         return
     context = _context(name, command)
     for param in command.get_params(context):

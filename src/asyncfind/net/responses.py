@@ -15,6 +15,9 @@ from asyncfind.dimse.message import Message
 from asyncfind.dimse.status import Category, describe
 from asyncfind.errors import FindFailed, LimitExceeded, PeerError, PeerTimeout
 from asyncfind.net.clocks import FindClocks
+from asyncfind.plan import Quirk
+from asyncfind.query.dialect import without_lone_wildcards, without_wildcards_in_dates
+from asyncfind.query.element import Item
 from asyncfind.query.writer import write_item
 from asyncfind.records import Find, Match
 
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Responses"]
 
 _CANCELLED: Final = 0xFE00
+_PENDING: Final = 0xFF00
 _LATE_GRACE: Final = 1.0
 """Seconds for a peer that has been late already to answer C-CANCEL."""
 _INTERRUPT_GRACE: Final = 0.5
@@ -37,7 +41,8 @@ class Responses(AsyncIterator[Match]):
 
     Attributes:
         find: what the matches refer to.
-        status: the final status; None until it has come.
+        status: the final status; None until it has come. FE00 also where an abort takes the place
+            of a C-CANCEL that the peer is known to ignore.
         comment: the final response's Error Comment, as bytes.
         offending: the final response's Offending Elements, as tags.
         number: matches so far.
@@ -45,8 +50,11 @@ class Responses(AsyncIterator[Match]):
         limited: it was sent because of `Limits.max_responses`.
         left_early: the query was ended by `aclose`; `status`, if any, came after that.
         dropped: matches that came after that and were given to nobody.
+        final_identifier: what the final response carries besides; None where it carries nothing.
         notes: oddities that changed nothing, in words.
         sent: monotonic instant at which C-FIND-RQ was handed to the kernel; None before.
+        cancel_sent: the same of C-CANCEL-RQ.
+        octets: bytes of the identifiers that `count` took.
     """
 
     def __init__(
@@ -67,8 +75,11 @@ class Responses(AsyncIterator[Match]):
         self.limited = False
         self.left_early = False
         self.dropped = 0
+        self.final_identifier: bytes | None = None
         self.notes: list[str] = []
         self.sent: float | None = None
+        self.cancel_sent: float | None = None
+        self.octets = 0
         self._association = association
         self._cancel_after = cancel_after
         self._deflate_level = deflate_level
@@ -156,7 +167,8 @@ class Responses(AsyncIterator[Match]):
         query = self.find.query
         self._context_id, syntax = association.context_of(query.model.uid)
         self._transfer_syntax = syntax.uid
-        identifier = write_item(query.identifier, syntax, deflate_level=self._deflate_level)
+        item = _in_dialect(query.identifier, association.peer.quirks)
+        identifier = write_item(item, syntax, deflate_level=self._deflate_level)
         clocks.started(time.monotonic())
         self._message_id = await association.begin(self)
         rq = FindRQ(message_id=self._message_id, sop_class=query.model.uid)
@@ -176,6 +188,26 @@ class Responses(AsyncIterator[Match]):
         Raises:
             PeerError: the association ended or a deadline passed; it is then of no further use.
         """
+        while messages := await self._come():
+            if matches := await self._accept(messages):
+                return matches
+        return []
+
+    async def count(self) -> int:
+        """Take the matches that have come and return only how many; 0 after the last.
+
+        For those who measure: identifiers are added up in `octets` and dropped. Raises as `batch`.
+        """
+        while messages := await self._come():
+            before = self.number
+            if rest := self._pass_over(messages):
+                self.octets += sum(len(match.identifier) for match in await self._accept(rest))
+            if self.number > before:
+                return self.number - before
+        return 0
+
+    async def _come(self) -> list[Message]:
+        """The messages that have come for us, waiting for at least one; none after the last."""
         await self.start()
         operations, clocks = self._association.operations, self._clocks
         while self.status is None:
@@ -195,8 +227,7 @@ class Responses(AsyncIterator[Match]):
             if clocks.is_over(now) and (late := clocks.overdue(now, self.number)):
                 raise late  # it goes on answering as if nothing were the matter
             clocks.answered(len(messages), now)
-            if matches := await self._accept(messages):
-                return matches
+            return messages
         return []
 
     async def cancel(self) -> None:
@@ -204,6 +235,13 @@ class Responses(AsyncIterator[Match]):
         if self.cancelled or self.status is not None or self.sent is None:
             return
         self.cancelled = True
+        self.cancel_sent = time.monotonic()
+        if self._has_quirk(Quirk.NO_CANCEL):
+            # It would be answered to the end: the way out that is left takes the association.
+            await self._association.operations.abort(": a query on it was cancelled")
+            self.status = _CANCELLED
+            self._association.end(self._message_id)
+            return
         self._clocks.ends_by(time.monotonic() + self._association.timeouts.cancel)
         await self._association.wire.send(self._context_id, CancelRQ(self._message_id), None)
 
@@ -235,6 +273,33 @@ class Responses(AsyncIterator[Match]):
                 await association.operations.abort(": a query on it did not end in time")
                 association.end(self._message_id)
 
+    def _pass_over(self, messages: list[Message]) -> list[Message]:
+        """Count the leading matches that are as they should be; returns the rest."""
+        context_id, command, _ = messages[0]
+        is_ordinary = (
+            context_id == self._context_id
+            and isinstance(command, FindRSP)
+            and command.message_id == self._message_id
+            and command.status in (0xFF00, 0xFF01)
+            and command.sop_class in ("", self.find.query.model.uid)
+            and not command.unusual
+        )
+        if not is_ordinary:
+            return messages
+        room = self._association.limits.max_responses - self.number - self._without_identifier
+        if self._cancel_after is not None:  # the one that cancels is for `_accept`
+            room = min(room, self._cancel_after - self.number - 1)
+        passed = octets = 0
+        for context, other, identifier in messages[: max(room, 0)]:
+            # Repeated command sets are decoded once: the same object is the same bytes.
+            if other is not command or context != context_id or identifier is None:
+                break
+            passed += 1
+            octets += len(identifier)
+        self.number += passed
+        self.octets += octets
+        return messages[passed:]
+
     async def _accept(self, messages: list[Message]) -> list[Match]:
         """Turn messages into matches; the last one may end the query."""
         matches: list[Match] = []
@@ -260,6 +325,13 @@ class Responses(AsyncIterator[Match]):
                 self._note(f"a response names the SOP class {command.sop_class}")
             status = command.status
             if status != 0xFF00 and status != 0xFF01:
+                if match := self._match_on_final(command, identifier):
+                    if number + self._without_identifier >= limit:
+                        self.limited = True
+                    else:
+                        number += 1
+                        matches.append(match._replace(number=number))
+                        identifier = None
                 self.number = number
                 await self._end(command, identifier, messages[index + 1 :])
                 break
@@ -290,12 +362,30 @@ class Responses(AsyncIterator[Match]):
         self.offending = command.offending
         rest += self._association.end(self._message_id)
         if identifier is not None:
+            self.final_identifier = identifier
             self._note("the final response carries an identifier; it was dropped")
         if rest:
             await self._association.operations.violated("a response after the final one")
 
+    def _match_on_final(self, command: FindRSP, identifier: bytes | None) -> Match | None:
+        """What the final response of a peer with this quirk carries, as if it came before it."""
+        if not identifier or command.status or not self._has_quirk(Quirk.ROW_ON_FINAL):
+            return None
+        return Match(self.find, 0, _PENDING, identifier, self._transfer_syntax)
+
+    def _has_quirk(self, quirk: Quirk) -> bool:
+        return quirk in self._association.peer.quirks
+
     def _note(self, *notes: str) -> None:
         self.notes += [note for note in notes if note not in self.notes]
+
+
+def _in_dialect(item: Item, quirks: frozenset[Quirk]) -> Item:
+    if Quirk.NO_UNIVERSAL_WILDCARD in quirks:
+        item = without_lone_wildcards(item)
+    if Quirk.NO_WILDCARD_IN_DATES in quirks:
+        item = without_wildcards_in_dates(item)
+    return item
 
 
 def _words(comment: bytes) -> str:

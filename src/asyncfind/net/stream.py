@@ -36,6 +36,7 @@ class Stream(asyncio.Protocol):
         error: why the connection was lost, `TlsFailed` where TLS says so; None after an orderly
             end.
         tls: the TLS on it; None for plain TCP, and until the handshake is done.
+        tls_seconds: how long the handshake took.
     """
 
     def __init__(self, on_connected: "Callable[[Stream], None] | None" = None) -> None:
@@ -54,6 +55,7 @@ class Stream(asyncio.Protocol):
         self._tcp_eof = False
         self.error: OSError | TlsFailed | None = None
         self.tls: TlsSession | None = None
+        self.tls_seconds = 0.0
 
     # What asyncio calls.
 

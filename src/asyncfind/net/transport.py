@@ -8,6 +8,7 @@ import os
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
@@ -57,11 +58,13 @@ async def connect(
 
     session = prepare(peer, peer.tls)  # before the first packet: a pass phrase may be asked for
     stream = await _connect_tcp(peer, timeout)
+    started = time.monotonic()
     try:
         await secure(stream, session, peer.tls, tls_timeout)
     except BaseException:
         stream.abort()  # does nothing once it was closed
         raise
+    stream.tls_seconds = time.monotonic() - started
     return stream
 
 

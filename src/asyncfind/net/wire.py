@@ -25,7 +25,7 @@ from asyncfind.net.turn import Turn
 from asyncfind.plan import Peer, Timeouts
 from asyncfind.records import Traffic
 from asyncfind.safe import safe
-from asyncfind.ul.pdu import PDV, Abort, AssociateAC, AssociateRJ, AssociateRQ
+from asyncfind.ul.pdu import PDV, Abort, AbortSource, AssociateAC, AssociateRJ, AssociateRQ
 from asyncfind.ul.upper_layer import (
     Aborted,
     AssociateConfirmed,
@@ -363,6 +363,7 @@ class Wire:
                             AssociationAborted(
                                 "the peer asked for release in the middle of the association",
                                 "The archive ended the association; ask again.",
+                                by="release",
                             )
                         )
                     self._upper_layer.respond_release(now)
@@ -373,6 +374,7 @@ class Wire:
                         AssociationAborted(
                             f"the peer aborted the association ({abort.text})",
                             "The archive's log says why.",
+                            by="user" if abort.source == AbortSource.SERVICE_USER else "provider",
                         )
                     )
                 case TransportLost():
