@@ -133,11 +133,13 @@ def test_a_job_that_is_killed_and_resumed_exports_what_a_whole_one_does(good: Pl
     ran = client([*good.ask, "--job", str(whole)], good.folder / "whole.csv")
     assert ran.code == 0
 
+    # So slow that none comes to its end before it is killed, however busy the machine is.
+    slowly = ["--rate", "10/s"]
     resume = ["--resume", str(job), *good.book, "--format", "csv"]
     lives = list(
         kill_and_resume(
-            [*good.ask, "--job", str(job)],
-            resume,
+            [*good.ask, "--job", str(job), *slowly],
+            [*resume, *slowly],
             job,
             good.ring,
             kills=KILLS,

@@ -106,14 +106,14 @@ class Board:
             self._renderer.end(summary)
         finally:
             self.close()
+        # What matters most comes last: it is still to be seen when the rest has scrolled away.
+        more = [f"... and {self._unsaid:,} remarks more."] if self._unsaid else []
+        for text in (*self._remarks, *more, *self._lines, *self._troubles.rest()):
+            self._say(Text(f"asyncfind: {text}", "yellow"))
         if summary.exit is not ExitCode.INTERRUPTED:
             width = self._messages.width
             for row in missing_rows(self._counts, self._labels, width, self._is_ascii):
                 self._say(row)
-        for text in (*self._lines, *self._troubles.rest(), *self._remarks):
-            self._say(Text(f"asyncfind: {text}", "yellow"))
-        if self._unsaid:
-            self._say(Text(f"asyncfind: ... and {self._unsaid:,} remarks more.", "yellow"))
         self._say(Text(summary_line(summary), "bold red" if summary.exit else "bold green"))
 
     def close(self) -> None:

@@ -26,6 +26,10 @@ _ENTER: Final = "\x1b[?1049h\x1b[?25l\x1b[?7l"
 """Alternate screen, no cursor, and lines that are cut where they would be broken."""
 _LEAVE: Final = "\x1b[?7h\x1b[?25h\x1b[?1049l"
 _CLEAR: Final = "\x1b[2J"
+_HOME: Final = "\x1b[H"
+"""Where the cursor waits: what is typed is echoed there, and a new line does not scroll."""
+_REFRESHED: Final = 20
+"""Of so many times all rows are drawn in one: somebody may have typed on them."""
 
 
 class FullScreen:
@@ -50,6 +54,7 @@ class FullScreen:
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="board", daemon=True)
         self._is_entered = False
+        self._count = 0
         self._drawn: list[str] = []
         self._size = Size(0, 0)
         self._descriptor = _descriptor(console)
@@ -91,11 +96,15 @@ class FullScreen:
             rows = [self._row(line) for line in self._lines(size)]
             # Rows that are no more are drawn empty.
             rows += [""] * (len(self._drawn) - len(rows))
+            self._count += 1
+            if self._count % _REFRESHED == 0:
+                self._drawn = []
             for at, row in enumerate(rows):
                 if at >= len(self._drawn) or row != self._drawn[at]:
                     text += f"\x1b[{at + 1};1H{row}\x1b[K"
             self._drawn = rows
-            self._write(text)
+            if text:
+                self._write(text + _HOME)
 
     def _run(self) -> None:
         wait = self._patience
@@ -140,9 +149,8 @@ class FullScreen:
             settle(self._descriptor)
 
     def _write(self, text: str) -> None:
-        if text:
-            self._console.file.write(text)
-            self._console.file.flush()
+        self._console.file.write(text)
+        self._console.file.flush()
 
     def _suspend(self, number: int, frame: object) -> None:
         """Ctrl-Z: the shell gets its own screen, and we draw all anew when we come back."""

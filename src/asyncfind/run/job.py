@@ -18,12 +18,23 @@ _SATISFIED = (Verdict.COMPLETE, Verdict.CANCELLED)
 
 
 class _Kept(Sequence[Query]):
-    """Queries that are counted here and kept elsewhere."""
+    """Queries that are counted here and kept elsewhere.
 
-    def __init__(self, count: int, columns: tuple[Column, ...], models: tuple[Model, ...]) -> None:
+    Args:
+        ends: the first and the last: those whose work it is to lay out a page ask for them.
+    """
+
+    def __init__(
+        self,
+        count: int,
+        columns: tuple[Column, ...],
+        models: tuple[Model, ...],
+        ends: Mapping[int, Query],
+    ) -> None:
         self._count = count
         self._columns = columns
         self._models = models
+        self._ends = ends
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -45,6 +56,8 @@ class _Kept(Sequence[Query]):
     def __getitem__(self, index: slice) -> Sequence[Query]: ...
 
     def __getitem__(self, index: int | slice) -> Query | Sequence[Query]:
+        if isinstance(index, int) and index in self._ends:
+            return self._ends[index]
         raise TypeError("the queries of a job are in its journal")
 
 
@@ -55,7 +68,8 @@ def job_plan(plan: Plan, snapshot: Snapshot, counts: Mapping[Peer, int]) -> Plan
         plan: how to ask; whom and what, the journal says.
         counts: how many queries are to be asked of each peer, or shown.
     """
-    queries = _Kept(sum(counts.values()), snapshot.columns(), snapshot.models())
+    count = sum(counts.values())
+    queries = _Kept(count, snapshot.columns(), snapshot.models(), snapshot.ends())
     return replace(
         plan,
         peers=tuple(counts),
@@ -85,9 +99,12 @@ def job_summary(progress: Progress, run: Summary, *, strict: bool = False) -> Su
         code = ExitCode.NO_ASSOCIATION if is_unheard else ExitCode.INCOMPLETE
     else:
         code = ExitCode.COMPLETE
+    # Whoever answered earlier was reached, too.
+    answered = sum(state == "done" and count > 0 for (_, state), count in progress.states.items())
     return replace(
         run,
         exit=code,
+        reached=max(run.reached, answered),
         queries=sum(verdicts.values()),
         matches=progress.rows,
         verdicts=verdicts,

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from asyncfind.errors import Kind, MalformedIdentifier
 from asyncfind.plan import Peer, Query
@@ -31,6 +31,8 @@ __all__ = [
     "open_snapshot",
     "read_progress",
 ]
+
+_UNASKED: Final = (Verdict.SKIPPED, Verdict.UNREACHED)
 
 
 class Decoder:
@@ -149,6 +151,19 @@ class Snapshot:
             uids = self._connection.execute("SELECT DISTINCT model FROM query ORDER BY model")
             return tuple(model_of(uid) for (uid,) in uids)
 
+    def ends(self) -> dict[int, Query]:
+        """The first query of the job by 0, the last by -1."""
+        ends = {}
+        with self._reading():
+            for index, order in ((0, "ASC"), (-1, "DESC")):
+                for row in self._connection.execute(
+                    "SELECT model, label, columns, identifier FROM query"
+                    " JOIN layout ON layout.id = layout WHERE parent IS NULL"
+                    f" ORDER BY place {order} LIMIT 1"
+                ):
+                    ends[index] = self._decoder.query(*row)
+        return ends
+
     def counts(self) -> dict[Peer, int]:
         """How many queries each node has in the job."""
         with self._reading():
@@ -172,8 +187,9 @@ class Snapshot:
                 " started, outcome, parent IS NULL AND (verdict IS NULL OR"
                 " EXISTS (SELECT 1 FROM coverage WHERE coverage.query = query.id))"
                 " FROM query JOIN layout ON layout.id = layout"
-                " JOIN attempt ON attempt.id = done_attempt"
-                f" WHERE state IN ('done', 'failed') {where} ORDER BY place",
+                " LEFT JOIN attempt ON attempt.id = done_attempt"
+                " WHERE (state IN ('done', 'failed') AND done_attempt NOT NULL"
+                f" OR state = 'skipped' AND parent IS NULL) {where} ORDER BY place",
                 arguments,
             ):
                 query, node, ordinal, *asked, part, state, attempt = row[:10]
@@ -182,7 +198,8 @@ class Snapshot:
                 matches = self._matches(find, query, attempt) if shown else iter(())
                 # SQLite lets any type into any column, and this one is not checked on opening.
                 started = row[17] if isinstance(row[17], float) else 0.0
-                own, is_split = Verdict(row[18]), bool(row[19])
+                # One that was skipped may never have been tried: then its own verdict is all.
+                own, is_split = Verdict(row[10] if row[18] is None else row[18]), bool(row[19])
                 verdict = own if row[10] is None else Verdict(row[10])
                 done = _done(find, verdict, row[11:17], shown=shown)
                 yield Kept(part, started, matches, done, own, is_split, row[10] is not None)
@@ -216,8 +233,8 @@ def _done(find: Find, verdict: Verdict, row: Sequence[Any], *, shown: bool) -> F
         status=status,
         matches=count if shown else 0,
         seconds=(mono_ms or 0.0) / 1000,
-        error=safe(error),
-        hint=safe(hint),
+        error=safe(error or ("not asked" if verdict in _UNASKED else "")),
+        hint=safe(hint or ""),
         kind=None if kind is None else Kind(kind),
     )
 

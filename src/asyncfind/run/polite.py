@@ -320,6 +320,8 @@ class PoliteVisit:
         now = time.monotonic()
         if done.verdict is Verdict.COMPLETE:
             self._retry.succeeded()
+            # An archive that answers hundreds of queries for each that it aborts is none to park.
+            self._breaker.succeeded(now)
             self._concurrency.completed(now, done.seconds, busy=busy)
             self._grow(tasks)
         else:
