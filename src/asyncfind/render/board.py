@@ -107,7 +107,8 @@ class Board:
         finally:
             self.close()
         # What matters most comes last: it is still to be seen when the rest has scrolled away.
-        more = [f"... and {self._unsaid:,} remarks more."] if self._unsaid else []
+        remarks = "1 remark" if self._unsaid == 1 else f"{self._unsaid:,} remarks"
+        more = [f"... and {remarks} more."] if self._unsaid else []
         for text in (*self._remarks, *more, *self._lines, *self._troubles.rest()):
             self._say(Text(f"asyncfind: {text}", "yellow"))
         if summary.exit is not ExitCode.INTERRUPTED:
