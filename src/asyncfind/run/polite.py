@@ -110,6 +110,8 @@ class PoliteVisit:
             await self._emit(PeerFailed(self._peer, error.kind, error.text, error.hint))
         if self._hopeless is not None:
             error = self._hopeless
+            if self._reached:  # of a job no query that is left will tell
+                await self._emit(Note(self._peer, f"given up ({error.text})"))
             verdict = Verdict.SKIPPED if self._reached else Verdict.UNREACHED
             await self.report_rest(verdict, error.text, error.hint, error.kind)
 
