@@ -10,15 +10,10 @@ from hypothesis import strategies as st
 
 from asyncfind.errors import InvalidRequest
 from asyncfind.load.feed import Feed, RowOrder
-from asyncfind.load.feed_rows import (
-    MAX_ROWS,
-    FileRows,
-    GeneratedRows,
-    open_rows,
-    read_file_rows,
-)
+from asyncfind.load.feed_rows import FileRows, GeneratedRows, open_rows, read_file_rows
 from asyncfind.plan import Query, make_query
 from asyncfind.query.models import model_of
+from asyncfind.query.row_intake import MAX_ROWS
 
 STUDY = model_of("study")
 KEYS = ("QueryRetrieveLevel=STUDY", "PatientID={id}", "StudyInstanceUID")

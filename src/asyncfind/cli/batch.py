@@ -9,28 +9,21 @@ import sys
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
-from hashlib import blake2b
 from pathlib import Path
-from typing import BinaryIO, Final, overload
+from typing import BinaryIO, overload
 
 from asyncfind.errors import InvalidRequest
 from asyncfind.plan import Query
 from asyncfind.query.columns import Column, columns_of
 from asyncfind.query.compat import without_new_vrs
 from asyncfind.query.element import Item
-from asyncfind.query.keys import BadKey, parse_path
 from asyncfind.query.models import Model
-from asyncfind.query.row_shape import NODE, BaseKey, Shape, check_base, parse_base
-from asyncfind.query.rows import Fault, Row, read_rows
-from asyncfind.query.syntax import EXPLICIT_VR_LITTLE_ENDIAN
-from asyncfind.query.writer import write_item
+from asyncfind.query.row_intake import RowIntake, RowStore, digest_of
+from asyncfind.query.row_shape import NODE, Shape, check_base, parse_base
+from asyncfind.query.rows import Row
 from asyncfind.safe import safe
 
 __all__ = ["Batch", "read_batch"]
-
-_MAX_ROWS: Final = 1_000_000
-_MAX_SHAPES: Final = 10_000
-_MAX_SHOWN: Final = 20
 
 Resolve = Callable[[str], Sequence[str]]
 """The names of the nodes that a selector means; raises InvalidRequest."""
@@ -71,12 +64,14 @@ def read_batch(
     try:
         keys = parse_base(base_keys)
         check_base(base, keys)
-        builder = _Builder(name, model, base, keys, _Whom(default_nodes, resolve), new_vr=new_vr)
+        batch = Batch(name, model, new_vr=new_vr)
+        builder = _Builder(batch, _Whom(default_nodes, resolve))
+        intake = RowIntake(base, keys, known=[NODE], add_shape=batch.add_shape, add=builder.add)
         with _opened(source) as file:
-            builder.read(file)
-        return builder.finish()
+            intake.read(file)
     except InvalidRequest as exc:
         raise InvalidRequest(f"batch {name}: {exc.text}", exc.hint) from exc
+    return batch
 
 
 @contextlib.contextmanager
@@ -113,12 +108,8 @@ class Batch(Sequence[Query]):
         self._name = name
         self._model = model
         self._new_vr = new_vr
-        self._shapes: list[Shape] = []
+        self._rows = RowStore()
         self._columns: dict[tuple[int, ...], Column] = {}
-        self._cells = bytearray()
-        self._ends = array("Q", [0])
-        self._lines = array("L")
-        self._shape_of = array("L")
         self._target_of = array("L")
         self._targets: dict[tuple[str, ...], int] = {}
 
@@ -126,19 +117,15 @@ class Batch(Sequence[Query]):
         """Take what rows are made of; returns its number."""
         for column in columns_of(shape.template, shape.order):
             self._columns.setdefault(column.path, column)
-        self._shapes.append(shape)
-        return len(self._shapes) - 1
+        return self._rows.add_shape(shape)
 
     def add(self, row: Row, shape: int, nodes: tuple[str, ...]) -> None:
         """Take a row of the shape with this number."""
-        self._cells += "\0".join(row.cells).encode()
-        self._ends.append(len(self._cells))
-        self._lines.append(row.line)
-        self._shape_of.append(shape)
+        self._rows.add(row, shape)
         self._target_of.append(self._targets.setdefault(nodes, len(self._targets)))
 
     def __len__(self) -> int:
-        return len(self._lines)
+        return len(self._rows)
 
     @overload
     def __getitem__(self, index: int) -> Query: ...
@@ -150,10 +137,9 @@ class Batch(Sequence[Query]):
         if isinstance(index, slice):
             return tuple(self[place] for place in range(*index.indices(len(self))))
         place = self._place(index)
-        text = self._cells[self._ends[place] : self._ends[place + 1]].decode()
-        item = self._shapes[self._shape_of[place]].identifier(text.split("\0"))
+        item = self._rows.identifier(place)
         return Query(
-            label=f"{self._name}:{self._lines[place]}",
+            label=f"{self._name}:{self._rows.line(place)}",
             model=self._model,
             identifier=item if self._new_vr else without_new_vrs(item),
             columns=self.columns,
@@ -169,7 +155,7 @@ class Batch(Sequence[Query]):
 
     def line(self, index: int) -> int:
         """The line of the file that a query is from."""
-        return self._lines[self._place(index)]
+        return self._rows.line(self._place(index))
 
     def nodes(self, index: int) -> tuple[str, ...]:
         """The names of the nodes to ask; none at all means every node of the run."""
@@ -184,10 +170,6 @@ class Batch(Sequence[Query]):
         if not 0 <= place < len(self):
             raise IndexError("no such query")
         return place
-
-
-class _TooMuch(InvalidRequest):
-    """The list as a whole exceeds a limit; further rows do not matter."""
 
 
 class _Whom:
@@ -242,59 +224,21 @@ class _Whom:
 
 
 class _Builder:
-    """Rows on their way into a batch."""
+    """Rows on their way into a batch: each asks a node once."""
 
-    def __init__(
-        self,
-        name: str,
-        model: Model,
-        base: Item | None,
-        keys: tuple[BaseKey, ...],
-        whom: _Whom,
-        *,
-        new_vr: bool,
-    ) -> None:
-        self._base = base
-        self._keys = keys
+    def __init__(self, batch: Batch, whom: _Whom) -> None:
+        self._batch = batch
         self._whom = whom
-        self._inserted = {NODE, *(column for key in keys for column in key.columns)}
-        self._shapes: dict[tuple[str, ...], tuple[int, Shape] | InvalidRequest] = {}
-        self._batch = Batch(name, model, new_vr=new_vr)
         self._asked: dict[bytes, int] = {}
-        self._faults: list[Fault] = []
-        self._fault_count = 0
-        self._row_count = 0
 
-    def read(self, file: BinaryIO) -> None:
-        """Take every row of `file`; raises InvalidRequest where that makes no sense."""
-        for row in read_rows(file, self._is_column):
-            self._row_count += 1
-            if self._row_count > _MAX_ROWS:
-                raise _TooMuch(f"it has more than {_MAX_ROWS} rows", "Divide it.")
-            if isinstance(row, Fault):
-                self._refuse(row)
-                continue
-            try:
-                self._add(row)
-            except _TooMuch:
-                raise
-            except InvalidRequest as exc:
-                text = f"{exc.text}. {exc.hint.rstrip('.')}" if exc.hint else exc.text
-                self._refuse(Fault(row.line, text))
+    def add(self, row: Row, number: int, shape: Shape) -> None:
+        """Take a row for those nodes that no earlier one asks the same.
 
-    def finish(self) -> "Batch":
-        """The batch; raises InvalidRequest where rows were refused."""
-        if self._fault_count:
-            raise InvalidRequest(self._report(), "Nothing was sent.")
-        if not len(self._batch):
-            raise InvalidRequest("it has no rows", "Write a row for each query.")
-        return self._batch
-
-    def _add(self, row: Row) -> None:
-        number, shape = self._shape(row)
+        Raises:
+            InvalidRequest: it cannot be asked.
+        """
         names, mask = self._whom.of(None if shape.node is None else row.cells[shape.node].strip())
-        item = shape.identifier(row.cells)
-        digest = blake2b(write_item(item, EXPLICIT_VR_LITTLE_ENDIAN), digest_size=16).digest()
+        digest = digest_of(shape.identifier(row.cells))
         asked = self._asked.get(digest, 0)
         self._batch.duplicates += (mask & asked).bit_count()
         if not mask & ~asked:
@@ -303,42 +247,3 @@ class _Builder:
         if mask & asked:
             names = self._whom.among(names, mask & ~asked)
         self._batch.add(row, number, names)
-
-    def _shape(self, row: Row) -> tuple[int, Shape]:
-        found = self._shapes.get(row.columns)
-        if found is None:
-            if len(self._shapes) >= _MAX_SHAPES:
-                raise _TooMuch(
-                    f"its rows name more than {_MAX_SHAPES} different sets of keys", "Divide it."
-                )
-            try:
-                shape = Shape(row.columns, self._base, self._keys)
-            except InvalidRequest as exc:
-                found = exc
-            else:
-                found = self._batch.add_shape(shape), shape
-            self._shapes[row.columns] = found
-        if isinstance(found, InvalidRequest):
-            raise InvalidRequest(found.text, found.hint)
-        return found
-
-    def _is_column(self, name: str) -> bool:
-        if name in self._inserted:
-            return True
-        try:
-            return bool(parse_path(name))
-        except BadKey:
-            return False
-
-    def _refuse(self, fault: Fault) -> None:
-        self._fault_count += 1
-        if len(self._faults) < _MAX_SHOWN:
-            self._faults.append(fault)
-
-    def _report(self) -> str:
-        rows = "1 row" if self._fault_count == 1 else f"{self._fault_count} rows"
-        lines = [f"{rows} of {self._row_count} cannot be asked"]
-        lines += [f"  line {fault.line}: {fault.text}" for fault in self._faults]
-        if self._fault_count > len(self._faults):
-            lines.append(f"  and {self._fault_count - len(self._faults)} more")
-        return "\n".join(lines)

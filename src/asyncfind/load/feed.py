@@ -14,8 +14,9 @@ from random import Random
 from typing import Final, Protocol
 
 from asyncfind.errors import InvalidRequest
-from asyncfind.load.feed_rows import MAX_ROWS, Rows
+from asyncfind.load.feed_rows import Rows
 from asyncfind.plan import Query
+from asyncfind.query.row_intake import MAX_ROWS
 
 __all__ = ["ZIPF_EXPONENT", "Feed", "RowOrder"]
 

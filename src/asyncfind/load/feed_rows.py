@@ -7,7 +7,6 @@ take a few megabytes.
 import re
 from array import array
 from collections.abc import Mapping, Sequence
-from hashlib import blake2b
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
@@ -15,21 +14,15 @@ from asyncfind.errors import InvalidRequest
 from asyncfind.plan import Query
 from asyncfind.query.columns import columns_of
 from asyncfind.query.element import Item
-from asyncfind.query.keys import BadKey, parse_path
 from asyncfind.query.models import Model
-from asyncfind.query.row_shape import NODE, BaseKey, Shape, check_base, parse_base
-from asyncfind.query.rows import Fault, Row, read_rows
-from asyncfind.query.syntax import EXPLICIT_VR_LITTLE_ENDIAN
-from asyncfind.query.writer import write_item
+from asyncfind.query.row_intake import RowIntake, RowStore, digest_of
+from asyncfind.query.row_shape import NODE, Shape, check_base, parse_base
+from asyncfind.query.rows import Row
 from asyncfind.safe import safe
 
-__all__ = ["MAX_ROWS", "FileRows", "GeneratedRows", "Rows", "open_rows", "read_file_rows"]
+__all__ = ["FileRows", "GeneratedRows", "Rows", "open_rows", "read_file_rows"]
 
-MAX_ROWS: Final = 1_000_000
-"""Of a file, and of what is to be shuffled or weighed."""
 _MAX_NUMBER: Final = 10**12
-_MAX_SHAPES: Final = 10_000
-_MAX_SHOWN: Final = 20
 _MAX_WIDTH: Final = 64
 _FIELD: Final = re.compile(r"\{\{|\}\}|\{n(?::0(\d{1,2})d)?\}|[{}]")
 
@@ -56,34 +49,37 @@ class FileRows:
     def __init__(self, name: str, model: Model) -> None:
         self._name = name
         self._model = model
-        self._shapes: list[Shape] = []
-        self._cells = bytearray()
-        self._ends = array("Q", [0])
-        self._lines = array("L")
-        self._shape_of = array("L")
+        self._rows = RowStore()
 
     def add_shape(self, shape: Shape) -> int:
-        """Take what rows are made of; returns its number."""
-        self._shapes.append(shape)
-        return len(self._shapes) - 1
+        """Take what rows are made of; returns its number.
 
-    def add(self, row: Row, shape: int) -> None:
-        """Take a row of the shape with this number."""
-        self._cells += "\0".join(row.cells).encode()
-        self._ends.append(len(self._cells))
-        self._lines.append(row.line)
-        self._shape_of.append(shape)
+        Raises:
+            InvalidRequest: they say whom to ask.
+        """
+        if shape.node is not None:
+            raise _no_node()
+        return self._rows.add_shape(shape)
+
+    def add(self, row: Row, number: int, shape: Shape) -> None:
+        """Take a row of the shape with this number.
+
+        Raises:
+            InvalidRequest: it cannot be asked.
+        """
+        shape.identifier(row.cells)
+        self._rows.add(row, number)
 
     def __len__(self) -> int:
-        return len(self._lines)
+        return len(self._rows)
 
     def query(self, place: int) -> Query:
         """The query of the row at `place`."""
-        shape = self._shapes[self._shape_of[place]]
+        shape = self._rows.shape(place)
         return Query(
-            label=f"{self._name}:{self._lines[place]}",
+            label=f"{self._name}:{self._rows.line(place)}",
             model=self._model,
-            identifier=self._identifier(place),
+            identifier=self._rows.identifier(place),
             columns=columns_of(shape.template, shape.order),
         )
 
@@ -92,16 +88,11 @@ class FileRows:
         seen: set[bytes] = set()
         places = array("L")
         for place in range(len(self)):
-            encoded = write_item(self._identifier(place), EXPLICIT_VR_LITTLE_ENDIAN)
-            digest = blake2b(encoded, digest_size=16).digest()
+            digest = digest_of(self._rows.identifier(place))
             if digest not in seen:
                 seen.add(digest)
                 places.append(place)
         return places
-
-    def _identifier(self, place: int) -> Item:
-        text = self._cells[self._ends[place] : self._ends[place + 1]].decode()
-        return self._shapes[self._shape_of[place]].identifier(text.split("\0"))
 
 
 class GeneratedRows:
@@ -221,93 +212,11 @@ def read_file_rows(
     try:
         base_keys = parse_base(keys)
         check_base(base, base_keys)
-        builder = _Builder(FileRows(name, model), base, base_keys)
-        for row in read_rows(file, builder.is_column):
-            builder.take(row)
-        return builder.finish()
+        rows = FileRows(name, model)
+        RowIntake(base, base_keys, add_shape=rows.add_shape, add=rows.add).read(file)
     except InvalidRequest as exc:
         raise InvalidRequest(f"feed {name}: {exc.text}", exc.hint) from exc
-
-
-class _TooMuch(InvalidRequest):
-    """The file as a whole exceeds a limit; further rows do not matter."""
-
-
-class _Builder:
-    """Rows on their way from a file."""
-
-    def __init__(self, rows: FileRows, base: Item | None, keys: tuple[BaseKey, ...]) -> None:
-        self._rows = rows
-        self._base = base
-        self._keys = keys
-        self._inserted = {column for key in keys for column in key.columns}
-        self._shapes: dict[tuple[str, ...], tuple[int, Shape] | InvalidRequest] = {}
-        self._faults: list[Fault] = []
-        self._refused = 0
-        self._count = 0
-
-    def is_column(self, name: str) -> bool:
-        """Whether a text can be the name of a column."""
-        if name in self._inserted:
-            return True
-        try:
-            return bool(parse_path(name))
-        except BadKey:
-            return False
-
-    def take(self, row: Row | Fault) -> None:
-        """Take one row, or note why it cannot be used."""
-        self._count += 1
-        if self._count > MAX_ROWS:
-            raise _TooMuch(f"it has more than {MAX_ROWS} rows", "Divide it.")
-        if isinstance(row, Row):
-            try:
-                number, shape = self._shape(row)
-                shape.identifier(row.cells)
-            except _TooMuch:
-                raise
-            except InvalidRequest as exc:
-                text = f"{exc.text}. {exc.hint.rstrip('.')}" if exc.hint else exc.text
-                row = Fault(row.line, text)
-            else:
-                self._rows.add(row, number)
-                return
-        self._refused += 1
-        if len(self._faults) < _MAX_SHOWN:
-            self._faults.append(row)
-
-    def finish(self) -> FileRows:
-        """The rows; raises InvalidRequest where some were refused, or there are none."""
-        if self._refused:
-            rows = "1 row" if self._refused == 1 else f"{self._refused} rows"
-            lines = [f"{rows} of {self._count} cannot be asked"]
-            lines += [f"  line {fault.line}: {fault.text}" for fault in self._faults]
-            if self._refused > len(self._faults):
-                lines.append(f"  and {self._refused - len(self._faults)} more")
-            raise InvalidRequest("\n".join(lines), "Nothing was sent.")
-        if not len(self._rows):
-            raise InvalidRequest("it has no rows", "Write a row for each query.")
-        return self._rows
-
-    def _shape(self, row: Row) -> tuple[int, Shape]:
-        found = self._shapes.get(row.columns)
-        if found is None:
-            if len(self._shapes) >= _MAX_SHAPES:
-                raise _TooMuch(
-                    f"its rows name more than {_MAX_SHAPES} different sets of keys", "Divide it."
-                )
-            try:
-                if NODE in row.columns:
-                    raise _no_node()
-                shape = Shape(row.columns, self._base, self._keys)
-            except InvalidRequest as exc:
-                found = exc
-            else:
-                found = self._rows.add_shape(shape), shape
-            self._shapes[row.columns] = found
-        if isinstance(found, InvalidRequest):
-            raise InvalidRequest(found.text, found.hint)
-        return found
+    return rows
 
 
 def _no_node() -> InvalidRequest:
