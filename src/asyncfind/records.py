@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 from asyncfind.dimse.command import Command
 from asyncfind.errors import Kind
@@ -217,6 +217,19 @@ class FindDone:
     started: float | None = None
     ended: float = 0.0
     coverage: Covered | None = None
+
+    @classmethod
+    def interrupted(cls, find: Find, matches: int) -> Self:
+        """The end of a query that was under way when the run was ended, as far as one can say."""
+        return cls(
+            find=find,
+            verdict=Verdict.CANCELLED,
+            status=None,
+            matches=matches,
+            seconds=0.0,
+            error="interrupted",
+            kind=Kind.CANCELLED,
+        )
 
 
 class Extended(NamedTuple):

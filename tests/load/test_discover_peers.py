@@ -15,7 +15,8 @@ from servers.worklist import invent_worklists
 from asyncfind.errors import InvalidRequest
 from asyncfind.load.discover import Evidence, Findings
 from asyncfind.load.discover_steps import Goal, Goals, Open
-from asyncfind.load.discovery_run import SearchControl, discover
+from asyncfind.load.discovery_run import discover
+from asyncfind.load.engine import Control
 from asyncfind.load.spec import Load
 from asyncfind.load.threshold import parse_threshold
 from asyncfind.plan import Peer, Plan, make_query
@@ -153,7 +154,7 @@ async def test_knee_and_capacity_of_an_archive_with_known_concurrency() -> None:
 
 
 async def test_a_search_can_be_stopped() -> None:
-    control = SearchControl()
+    control = Control()
 
     def stop(evidence: Evidence) -> None:
         if isinstance(evidence.step, Open) and evidence.step.number == 3:

@@ -111,8 +111,6 @@ def _open_outputs(given: Mapping[str, Any]) -> "dict[str, Output]":
     wanted = {target: given[target] for target in REPORTS if given[target] is not None}
     if len(set(wanted.values())) < len(wanted):
         raise InvalidRequest("two reports in one file", "Give each a file of its own.")
-    for target in wanted:
-        _writer(target)
     return {
         target: open_output(name, f"--{target.replace('_', '-')}")
         for target, name in wanted.items()
@@ -121,13 +119,7 @@ def _open_outputs(given: Mapping[str, Any]) -> "dict[str, Output]":
 
 def _writer(target: str) -> "Callable[[LoadResult], object]":
     module, name = REPORTS[target]
-    try:
-        writer: Callable[[LoadResult], object] = getattr(import_module(module), name)
-    except ModuleNotFoundError as exc:
-        raise InvalidRequest(
-            f"--{target.replace('_', '-')} needs {exc.name}, which is not installed",
-            "Install asyncfind[report].",
-        ) from exc
+    writer: Callable[[LoadResult], object] = getattr(import_module(module), name)
     return writer
 
 

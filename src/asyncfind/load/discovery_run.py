@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -28,10 +28,10 @@ from asyncfind.load.engine import Control, run_load
 from asyncfind.load.failure import failure_of
 from asyncfind.load.schedule import constant, make_schedule
 from asyncfind.load.spec import Load
-from asyncfind.net.association import Association, associate
+from asyncfind.net.association import Association, associate_for
 from asyncfind.plan import Peer, Query, Timeouts
 
-__all__ = ["SearchControl", "discover"]
+__all__ = ["discover"]
 
 _PATIENCE: Final = 5.0
 _LONGER: Final = 10.0
@@ -44,30 +44,13 @@ _GOODBYE: Final = 5.0
 _MOST_TITLE: Final = 16
 
 
-class SearchControl(Control):
-    """The user's hand on a discovery.
-
-    Attributes:
-        is_stopped: no further step is to be made.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.is_stopped = False
-
-    def stop(self) -> None:
-        """Make no further step; the one under way ends as a load does."""
-        self.is_stopped = True
-        super().stop()
-
-
 async def discover(
     load: Load,
     goals: Goals,
     *,
     patience: float = _PATIENCE,
     on_step: Callable[[Evidence], None] | None = None,
-    control: SearchControl | None = None,
+    control: Control | None = None,
 ) -> Findings:
     """Look for the limits of one peer.
 
@@ -88,7 +71,7 @@ async def discover(
     if not load.plan.queries:
         raise InvalidRequest("discovery needs a query", "Add a key, such as -k PatientID=1.")
     discovery = Discovery(goals)
-    control = control or SearchControl()
+    control = control or Control()
     bench = _Bench(load, patience, control)
     try:
         while discovery.step is not None and not control.is_stopped:
@@ -183,7 +166,9 @@ class _Bench:
         before = self._live()
         stack = AsyncExitStack()
         try:
-            association = await stack.enter_async_context(self._associate(peer, self._timeouts()))
+            association = await stack.enter_async_context(
+                associate_for(self._load.plan, peer, timeouts=self._timeouts())
+            )
             probe = await self._ask(association)
         except PeerError as error:
             await stack.aclose()
@@ -247,28 +232,13 @@ class _Bench:
         timeouts = self._load.plan.timeouts if self._idle is None else self._timeouts()
         probe = None
         try:
-            async with self._associate(self._peer, timeouts) as association:
+            async with associate_for(self._load.plan, self._peer, timeouts=timeouts) as association:
                 probe = await self._ask(association)
         except PeerError as error:
             kind, detail = failure_of(error)
             return Tried(ok=False, what=f"{kind} {detail}".strip(), queries=1)
         self._idle = probe if self._idle is None else min(self._idle, probe)
         return Tried(ok=True, probe=probe, queries=1)
-
-    def _associate(
-        self, peer: Peer, timeouts: Timeouts
-    ) -> AbstractAsyncContextManager[Association]:
-        plan = self._load.plan
-        return associate(
-            peer,
-            plan.models,
-            timeouts=timeouts,
-            limits=plan.limits,
-            syntaxes=plan.syntaxes,
-            max_pdu_length=plan.max_pdu_length,
-            abort=plan.abort,
-            options=plan.options,
-        )
 
     async def _ask(self, association: Association) -> float:
         """Ask the probe's query; returns seconds until its final response.

@@ -37,16 +37,17 @@ class Control:
 
     Attributes:
         rate: of the schedule, as a factor; 0 is a pause.
+        is_stopped: it is to end, or not to begin.
     """
 
     def __init__(self) -> None:
         self.rate = 1.0
+        self.is_stopped = False
         self._run: _Run | None = None
-        self._wants_stop = False
 
     def stop(self) -> None:
         """No more arrivals; what is under way may end within the grace time."""
-        self._wants_stop = True
+        self.is_stopped = True
         if self._run is not None:
             self._run.interrupt()
 
@@ -65,7 +66,7 @@ class Control:
     def attach(self, run: "_Run | None") -> None:
         """A load begins, or has ended."""
         self._run = run
-        if run is not None and self._wants_stop:
+        if run is not None and self.is_stopped:
             run.interrupt()
 
 

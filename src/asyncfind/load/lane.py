@@ -13,7 +13,7 @@ from asyncfind.load.failure import failure_of
 from asyncfind.load.meter import Meter
 from asyncfind.load.spec import Load
 from asyncfind.load.tally import Ended, Tally
-from asyncfind.net.association import Association, associate
+from asyncfind.net.association import Association, associate_for
 from asyncfind.net.responses import Responses
 from asyncfind.plan import Query
 
@@ -167,16 +167,8 @@ class Lane:
         opened = leaving = 0.0
         association: Association | None = None
         try:
-            async with associate(
-                self._peer,
-                plan.models,
-                timeouts=plan.timeouts,
-                limits=plan.limits,
-                syntaxes=plan.syntaxes,
-                max_pdu_length=plan.max_pdu_length,
-                verification=self._load.verification,
-                abort=plan.abort,
-                options=plan.options,
+            async with associate_for(
+                plan, self._peer, verification=self._load.verification
             ) as association:
                 opened = time.monotonic()
                 self._opened(association)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from asyncfind.dimse.command import (
     VERIFICATION,
@@ -21,7 +21,7 @@ from asyncfind.net.operations import Operations
 from asyncfind.net.responses import Responses
 from asyncfind.net.transport import Stream, connect
 from asyncfind.net.wire import Wire, after
-from asyncfind.plan import DEFAULT_SYNTAXES, Limits, Peer, Query, Quirk, Timeouts
+from asyncfind.plan import DEFAULT_SYNTAXES, Limits, Peer, Plan, Query, Quirk, Timeouts
 from asyncfind.query.models import Model, model_of
 from asyncfind.query.syntax import IMPLICIT_VR_LITTLE_ENDIAN, SYNTAXES, TransferSyntax
 from asyncfind.records import Agreement, Find, Secured, Traffic
@@ -29,7 +29,7 @@ from asyncfind.ul.find_options import FindOptions
 from asyncfind.ul.items import PresentationContextRQ, UserInformation
 from asyncfind.ul.pdu import AssociateAC, AssociateRQ
 
-__all__ = ["Association", "associate"]
+__all__ = ["Association", "associate", "associate_for"]
 
 
 class Association:
@@ -278,6 +278,37 @@ class Association:
         """End the finds that were left early."""
         for responses in list(self._finds.values()):
             await responses.aclose()
+
+
+def associate_for(
+    plan: Plan,
+    peer: Peer,
+    models: Iterable[str | Model] | None = None,
+    *,
+    timeouts: Timeouts | None = None,
+    verification: bool = False,
+    async_window: int = 1,
+    traffic: list[Traffic] | None = None,
+) -> AbstractAsyncContextManager["Association"]:
+    """Open an association with a peer of `plan`, as the plan says; see `associate`.
+
+    Args:
+        models: None proposes all of the plan.
+        timeouts: None takes those of the plan.
+    """
+    return associate(
+        peer,
+        plan.models if models is None else models,
+        timeouts=timeouts or plan.timeouts,
+        limits=plan.limits,
+        syntaxes=plan.syntaxes,
+        max_pdu_length=plan.max_pdu_length,
+        verification=verification,
+        abort=plan.abort,
+        options=plan.options,
+        async_window=async_window,
+        traffic=traffic,
+    )
 
 
 @asynccontextmanager

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final, NamedTuple, Protocol, runtime_checkable
 
-from asyncfind.errors import Kind, MalformedIdentifier
+from asyncfind.errors import MalformedIdentifier
 from asyncfind.plan import Limits, Plan
 from asyncfind.query.charset import assume
 from asyncfind.query.element import Item
@@ -128,17 +128,7 @@ class Streamed:
     def end(self, summary: Summary) -> None:
         """Close the blocks of queries without end, and the format; publish the output."""
         for find, number in list(self._begun.items()):
-            self._done(
-                FindDone(
-                    find=find,
-                    verdict=Verdict.CANCELLED,
-                    status=None,
-                    matches=number,
-                    seconds=0.0,
-                    error="interrupted",
-                    kind=Kind.CANCELLED,
-                )
-            )
+            self._done(FindDone.interrupted(find, number))
         self._blocks.close()
         for text in self._rest():
             self._output.write(_encode(text))

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Final, Literal
 
-from asyncfind.errors import InvalidRequest, Kind
+from asyncfind.errors import InvalidRequest
 from asyncfind.plan import Peer, Plan
-from asyncfind.records import Find, FindDone, FindStarted, Match, Record, Summary, Verdict
+from asyncfind.records import Find, FindDone, FindStarted, Match, Record, Summary
 from asyncfind.render.board_choice import prepare
 from asyncfind.render.csv_rows import csv_cell, csv_line
 from asyncfind.render.json_text import encode
@@ -82,17 +82,7 @@ class Verdicts:
     def end(self, summary: Summary) -> None:
         """End both; queries without end were interrupted."""
         for find, (_, count) in list(self._open.items()):
-            self._done(
-                FindDone(
-                    find=find,
-                    verdict=Verdict.CANCELLED,
-                    status=None,
-                    matches=count,
-                    seconds=0.0,
-                    error="interrupted",
-                    kind=Kind.CANCELLED,
-                )
-            )
+            self._done(FindDone.interrupted(find, count))
         self._renderer.end(summary)
         self._output.publish()
 

@@ -17,7 +17,7 @@ from anyio.abc import TaskGroup
 from anyio.streams.memory import MemoryObjectSendStream
 
 from asyncfind.errors import ConnectFailed, Kind, PeerError
-from asyncfind.net.association import Association, associate
+from asyncfind.net.association import Association, associate_for
 from asyncfind.net.responses import Responses
 from asyncfind.net.wire import after
 from asyncfind.plan import Peer, Plan
@@ -185,17 +185,8 @@ class PoliteVisit:
         plan = self._plan
         traffic: list[Traffic] | None = [] if plan.trace else None
         try:
-            async with associate(
-                self._peer,
-                [find.query.model] if find is not None else [],
-                timeouts=plan.timeouts,
-                limits=plan.limits,
-                syntaxes=plan.syntaxes,
-                max_pdu_length=plan.max_pdu_length,
-                abort=plan.abort,
-                options=plan.options,
-                traffic=traffic,
-            ) as association:
+            models = [find.query.model] if find is not None else []
+            async with associate_for(plan, self._peer, models, traffic=traffic) as association:
                 yield association
         finally:
             if traffic:  # that nobody took: the association did not come about

@@ -19,7 +19,7 @@ from asyncfind.errors import (
     Kind,
     PeerError,
 )
-from asyncfind.net.association import Association, associate
+from asyncfind.net.association import Association, associate_for
 from asyncfind.net.responses import Responses
 from asyncfind.net.wire import after
 from asyncfind.plan import Peer, Plan
@@ -290,17 +290,8 @@ class _Visit:
         plan = self._plan
         traffic: list[Traffic] | None = [] if plan.trace else None
         try:
-            async with associate(
-                self._peer,
-                plan.models,
-                timeouts=plan.timeouts,
-                limits=plan.limits,
-                syntaxes=plan.syntaxes,
-                max_pdu_length=plan.max_pdu_length,
-                abort=plan.abort,
-                options=plan.options,
-                async_window=plan.async_window,
-                traffic=traffic,
+            async with associate_for(
+                plan, self._peer, async_window=plan.async_window, traffic=traffic
             ) as association:
                 yield association
         finally:
