@@ -71,20 +71,11 @@ def make_order(given: Given, parameters: Sequence[str]) -> Order:
         is_calling_given=is_given("calling"),
         book=given["book"],
     )
-    if given["retry_failed"] and given["resume"] is None:
-        raise InvalidRequest("--retry-failed without --resume", "Add --resume FILE.")
-    if given["split_max"] is not None and not given["split"]:
-        raise InvalidRequest("--split-max without --split", "Add --split.")
-    if given["split"] and given["cancel_after"]:
-        raise InvalidRequest("--split and --cancel", "One wants all matches, one does not.")
+    _check_together(given)
     if given["resume"] is None:
         chosen, files = _chosen_and_files(given, parameters, chooser)
     else:
         chosen, files = _resumed(given, parameters, chooser), ()
-    if given["deflate_level"] is not None and given["propose"] != "deflated":
-        raise InvalidRequest(
-            "--compression-level only allowed with --propose-deflated", "Add -xd, or drop +cl."
-        )
     model = model_of(given["model"])
     new_vr = given["new_vr"] == "kept"
     queries: Sequence[Query]
@@ -125,6 +116,20 @@ def make_order(given: Given, parameters: Sequence[str]) -> Order:
     reached = zip(peers, chosen, strict=True)
     chosen = tuple(Chosen(peer, one.node) for peer, one in reached)
     return Order(plan, chosen, _is_bulk(given, chosen))
+
+
+def _check_together(given: Given) -> None:
+    """Refuse options that go only with others, or not with them."""
+    if given["retry_failed"] and given["resume"] is None:
+        raise InvalidRequest("--retry-failed without --resume", "Add --resume FILE.")
+    if given["split_max"] is not None and not given["split"]:
+        raise InvalidRequest("--split-max without --split", "Add --split.")
+    if given["split"] and given["cancel_after"]:
+        raise InvalidRequest("--split and --cancel", "One wants all matches, one does not.")
+    if given["deflate_level"] is not None and given["propose"] != "deflated":
+        raise InvalidRequest(
+            "--compression-level only allowed with --propose-deflated", "Add -xd, or drop +cl."
+        )
 
 
 def _check_wildcards(plan: Plan) -> None:

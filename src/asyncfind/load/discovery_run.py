@@ -29,7 +29,7 @@ from asyncfind.load.failure import failure_of
 from asyncfind.load.schedule import constant, make_schedule
 from asyncfind.load.spec import Load
 from asyncfind.net.association import Association, associate_for
-from asyncfind.plan import Peer, Query, Timeouts
+from asyncfind.plan import Query, Timeouts
 
 __all__ = ["discover"]
 

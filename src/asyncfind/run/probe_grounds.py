@@ -3,7 +3,7 @@
 Query/Retrieve after PS3.4 Sections C.6.1 and C.6.2, Modality Worklist after Section K.6.1.2.2.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
@@ -113,8 +113,8 @@ def text_at(item: Item, path: str) -> str:
     return "\\".join(element_texts(element, charsets_of(item))).strip()
 
 
-def _grounds() -> Iterator[Ground]:
-    yield Ground(
+_GROUNDS: Final = (
+    Ground(
         name="patient",
         entity="patient",
         model="patient",
@@ -131,8 +131,8 @@ def _grounds() -> Iterator[Ground]:
             ("PatientBirthDate", _NO_DAY),
             ("PatientSex", "ZZ"),
         ),
-    )
-    yield Ground(
+    ),
+    Ground(
         name="study",
         entity="study",
         model="study",
@@ -157,8 +157,8 @@ def _grounds() -> Iterator[Ground]:
             ("ReferringPhysicianName", _NONE),
             ("ModalitiesInStudy", "ZZ"),
         ),
-    )
-    yield Ground(
+    ),
+    Ground(
         name="series",
         entity="series",
         model="study",
@@ -174,8 +174,8 @@ def _grounds() -> Iterator[Ground]:
             ("SeriesDescription", _NONE),
         ),
         parents=("StudyInstanceUID",),
-    )
-    yield Ground(
+    ),
+    Ground(
         name="image",
         entity="image",
         model="study",
@@ -187,8 +187,8 @@ def _grounds() -> Iterator[Ground]:
         ),
         matches=(("InstanceNumber", "999999"), ("SOPClassUID", "1.2.3")),
         parents=("StudyInstanceUID", "SeriesInstanceUID"),
-    )
-    yield Ground(
+    ),
+    Ground(
         name="worklist",
         entity="scheduled procedure step",
         model="worklist",
@@ -216,8 +216,8 @@ def _grounds() -> Iterator[Ground]:
             (f"{_STEP}ScheduledProcedureStepStartDate", _NO_DAY),
         ),
         is_ahead=True,
-    )
+    ),
+)
 
-
-GROUNDS: Final[Mapping[str, Ground]] = {ground.name: ground for ground in _grounds()}
+GROUNDS: Final[Mapping[str, Ground]] = {ground.name: ground for ground in _GROUNDS}
 """By name."""
